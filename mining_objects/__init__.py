@@ -1,0 +1,1 @@
+"""Everything that learns: features, datasets, models and their checkpoints."""

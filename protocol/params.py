@@ -1,0 +1,214 @@
+"""The network's parameters: every figure of the rules, frozen, versioned and hashed.
+
+A node signs the digest of the params it acts under into every envelope, so two nodes that disagree on
+a rule find out at the first message ("upgrade needed") and not at the first payout. A change is a new
+version with an activation instant; nodes keep several. All figures are integers: shares in ppm (parts
+per million), skill and losses in nano, times in ms.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import Final
+
+from protocol.units import DAY_MS, HOUR_MS, MICRO, MINUTE_MS, NANO, SECOND_MS, Digest
+
+
+@dataclass(frozen=True, slots=True)
+class ChallengeParams:
+    """One question on a series: how often it is asked and what shape an answer has."""
+
+    name: str
+    cadence_ms: int
+    min_paths: int
+    max_paths: int
+    asked_paths: int
+    pool_share_ppm: int
+    """The part of the epoch's emission that this challenge's pool gets."""
+
+
+POINT: Final = ChallengeParams("closes.point", 5 * MINUTE_MS, 1, 1, 1, 500_000)
+PATHS: Final = ChallengeParams("closes.paths", 60 * MINUTE_MS, 64, 1000, 256, 500_000)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeParams:
+    """When things happen around a round's anchor instant T (rules.md 2), on the validator's receipt clock."""
+
+    step_ms: int = 5 * MINUTE_MS
+    steps: int = 100
+    opens_before_ms: int = 90 * SECOND_MS
+    """The opening record is stored at T minus this."""
+    commit_opens_before_ms: int = 60 * SECOND_MS
+    """Commitments are taken in [T - this, T)."""
+    reveal_opens_after_ms: int = 15 * SECOND_MS
+    reveal_closes_after_ms: int = 75 * SECOND_MS
+    settle_delay_ms: int = 30 * SECOND_MS
+    """A close is final this long after its candle's end, with a later candle as witness."""
+    void_after_ms: int = 2 * HOUR_MS
+    """A round that cannot resolve is VOID this long after its last step."""
+    resolve_quorum_ppm: int = 900_000
+    """The part of all steps that must be agreed (the last step always)."""
+    dispute_window_ms: int = 24 * HOUR_MS
+    epoch_ms: int = 24 * HOUR_MS
+    min_history_steps: int = 30 * 288
+    """No round opens before this many steps of agreed history lie behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossParams:
+    """Bounds and scales of answers and losses (rules.md 1 and 3)."""
+
+    max_abs_return_nano: int = 2 * NANO
+    sigma_half_life_steps: int = 288
+    sigma_window_steps: int = 30 * 288
+    cap_multiple: int = 3
+    """A loss is cut at this multiple of the baseline's loss of the round."""
+
+
+@dataclass(frozen=True, slots=True)
+class SkillParams:
+    """Memory and the one-sided test that skill must pass before it is paid (rules.md 4)."""
+
+    block_steps: int = 100
+    """Rounds whose anchors fall in one span of this many steps form a block."""
+    half_life_ms: int = 14 * DAY_MS
+    min_blocks: int = 8
+    confidence_ppm: int = 990_000
+    newey_west_lag: int = 1
+    memory_ms: int = 140 * DAY_MS
+    """Blocks older than ten half-lives weigh under a thousandth and are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharingParams:
+    """How correlated answers share one reward (rules.md 4)."""
+
+    window_ms: int = 2 * DAY_MS
+    """Rounds anchored within this long before the round being settled are compared."""
+    lags_steps: tuple[int, ...] = (0, 1, 2, 3, 6, 12)
+    """Besides the same round: how many steps earlier the other's reveal may have been."""
+    min_common_rounds: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PayParams:
+    """Pools and the absolute rate at which proven skill is paid (rules.md 4)."""
+
+    epoch_emission_micros: int = 1_000 * MICRO
+    full_pay_skill_nano: int = 50_000_000
+    """Total proven skill, after sharing, that earns a whole pool: 5%."""
+    bootstrap_share_ppm: int = 0
+    """The part of a pool spread over valid answers by softmax of their mean loss. Many keys can farm it."""
+    bootstrap_temperature_nano: int = 10_000_000
+    """Softmax temperature of the bootstrap share, in units of mean loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class TruthParams:
+    """When venues' reports make an agreed close (rules.md 5)."""
+
+    tolerated_liars: int = 1
+    """f: the median needs 2f + 1 final reports."""
+    min_reports: int = 2
+    """Fewer reports than this are no agreement at all."""
+    close_agreement_bp: int = 25
+    """With fewer than 2f + 1 reports, all must lie within this many basis points of each other."""
+    basis_window_steps: int = 288
+    """A venue's basis is the median of its distance to the agreed closes over this many earlier steps."""
+    outlier_multiple: int = 12
+    """A report further off than this many typical distances (of earlier agreed closes) is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class WireParams:
+    """Limits of the gate (rules.md 7)."""
+
+    protocol_version: int = 1
+    time_window_ms: int = 30 * SECOND_MS
+    """How far an envelope's issue time may lie from the receiver's clock, either way, beyond measured skew."""
+    max_lifetime_ms: int = 5 * MINUTE_MS
+    """The longest a deadline may lie after the issue time: nonces are kept this long."""
+    max_body_bytes: int = 1_300_000
+    """A 1000 x 289 float32 ensemble and its salt."""
+    call_timeout_ms: int = 10 * SECOND_MS
+    ip_bucket_size: int = 2_000
+    ip_bucket_per_second: int = 500
+    key_bucket_size: int = 200
+    key_bucket_per_second: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionParams:
+    """What is kept how long (rules.md 8); digests and scores stay for ever."""
+
+    evidence_ms: int = 14 * DAY_MS
+    """Signed bytes are kept to the end of the dispute window plus this."""
+
+
+@dataclass(frozen=True)
+class NetworkParams:
+    """One version of the network's rules. Equal digests mean equal rules, to the bit."""
+
+    network: str = "augury-main"
+    version: int = 1
+    activation_ms: int = 0
+    challenges: tuple[ChallengeParams, ...] = (POINT, PATHS)
+    time: TimeParams = field(default_factory=TimeParams)
+    loss: LossParams = field(default_factory=LossParams)
+    skill: SkillParams = field(default_factory=SkillParams)
+    sharing: SharingParams = field(default_factory=SharingParams)
+    pay: PayParams = field(default_factory=PayParams)
+    truth: TruthParams = field(default_factory=TruthParams)
+    wire: WireParams = field(default_factory=WireParams)
+    retention: RetentionParams = field(default_factory=RetentionParams)
+
+    def canonical_bytes(self) -> bytes:
+        """ASCII JSON with sorted keys and no blanks: the text whose SHA-256 is the digest."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode("ascii")
+
+    @cached_property
+    def digest(self) -> Digest:
+        return Digest(hashlib.sha256(b"augury/params/1\0" + self.canonical_bytes()).digest())
+
+    def challenge(self, name: str) -> ChallengeParams:
+        """Raises KeyError for a name this version does not have (ours: validate strangers' names first)."""
+        for challenge in self.challenges:
+            if challenge.name == name:
+                return challenge
+        raise KeyError(f"no challenge named {name!r} in these params")
+
+    def has(self, name: str) -> bool:
+        return any(c.name == name for c in self.challenges)
+
+
+MAIN: Final = NetworkParams()
+
+DEMO: Final = replace(
+    MAIN,
+    network="augury-demo",
+    challenges=(POINT, replace(PATHS, asked_paths=64)),
+    time=replace(
+        MAIN.time,
+        opens_before_ms=30 * MINUTE_MS,
+        commit_opens_before_ms=25 * MINUTE_MS,
+        reveal_opens_after_ms=1 * MINUTE_MS,
+        reveal_closes_after_ms=31 * MINUTE_MS,
+        dispute_window_ms=10 * MINUTE_MS,
+        epoch_ms=2 * HOUR_MS,
+    ),
+    pay=replace(MAIN.pay, bootstrap_share_ppm=200_000),
+    wire=replace(
+        MAIN.wire,
+        time_window_ms=2 * HOUR_MS,
+        max_lifetime_ms=4 * HOUR_MS,
+        call_timeout_ms=20 * MINUTE_MS,
+        key_bucket_size=2_000,
+        key_bucket_per_second=1_000,
+    ),
+)
+"""For a clock that runs 600 times too fast: windows of at least a second of wall time, a short dispute window,
+and a bootstrap share. Everything else is MAIN."""

@@ -1,0 +1,1 @@
+"""What every node computes alike: same inputs, same bits, on every machine."""

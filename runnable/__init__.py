@@ -1,0 +1,1 @@
+"""Everything you start by hand."""
