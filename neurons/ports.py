@@ -1,0 +1,230 @@
+"""What a node needs from the world, as small Protocols: each has a contract suite in tests/contracts.
+
+Clock, chance, network, market and store come in through here and nowhere else, so that a day of rounds
+runs in a test in a second, and a fake is only used where it has passed the suite of the real thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from protocol.rules.ledger import Transaction
+
+from neurons.records import (
+    Change,
+    CloseRow,
+    CommitmentRow,
+    DraftRow,
+    EpochRow,
+    FeedbackRow,
+    MinerRow,
+    NonceRow,
+    PayRow,
+    RefusalRow,
+    ReplyRow,
+    RoundRow,
+    ScoreRow,
+    SubmissionRow,
+)
+from protocol.errors import NodeFault
+from protocol.messages import Purpose
+from protocol.units import Digest, Hotkey, Micros, PriceE8, RoundId, UnixMs
+
+
+class PeerUnreachable(NodeFault):
+    """A peer could not be asked: refused, gone, or silent to the deadline. Nobody was harmed; the call did not happen."""
+
+    code = "peer-unreachable"
+
+
+class StoreUnavailable(NodeFault):
+    """The store could not write or read (disk full, locked, gone). Nothing of the change was kept; try again later."""
+
+    code = "store-unavailable"
+
+
+class VenueUnavailable(NodeFault):
+    """A venue did not give usable candles: timeout, refusal, nonsense. The reason says which."""
+
+    code = "venue-unavailable"
+
+
+class Clock(Protocol):
+    """Time as the network counts it. A scaled clock runs a demo's day in minutes; a virtual one a test's in a blink."""
+
+    def now_ms(self) -> UnixMs: ...
+
+    async def sleep_until(self, at_ms: int) -> None:
+        """Returns at or just after `at_ms`; at once when that has passed."""
+        ...
+
+    def timeout(self, ms: int) -> AbstractAsyncContextManager[object]:
+        """Raises TimeoutError out of its block when the block takes longer than `ms` of this clock."""
+        ...
+
+    def wall_seconds(self, ms: int) -> float:
+        """How many seconds of wall time `ms` of this clock take: for deadlines that a library counts."""
+        ...
+
+
+class Entropy(Protocol):
+    """Chance: the operating system's in life, seeded in tests."""
+
+    def bytes(self, count: int) -> bytes: ...
+
+
+class Caller(Protocol):
+    """The network, as one who asks sees it: raw envelopes to an endpoint ("host:port") and back."""
+
+    async def call(self, endpoint: str, purpose: Purpose, envelope: bytes, *, timeout_ms: int) -> bytes:
+        """The peer's reply envelope as sent (not yet verified).
+
+        Raises PeerUnreachable (nobody answered in time, refused, or broke off) or the peer's refusal as the
+        typed Rejected / Ignored that its status names.
+        """
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class Service(Protocol):
+    """A node, as the transport sees it: bytes in, bytes out; the transport knows nothing of what they mean."""
+
+    def serves(self) -> Sequence[Purpose]:
+        """The unary purposes this node answers."""
+        ...
+
+    async def answer(self, purpose: Purpose, envelope: bytes, *, peer: str) -> bytes:
+        """The reply envelope. `peer` is the caller's IP address. Raises Rejected, Ignored or NodeFault."""
+        ...
+
+    def watch(self, envelope: bytes, *, peer: str) -> AsyncIterator[bytes]:
+        """The frames of a Watch stream; raises Rejected or Ignored at the first step when refused."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """One candle of one venue. Prices in 1e-8 of the quote currency; volume in base units, for features only."""
+
+    open_time_ms: UnixMs
+    open_e8: PriceE8
+    high_e8: PriceE8
+    low_e8: PriceE8
+    close_e8: PriceE8
+    volume: float
+
+
+class PriceVenue(Protocol):
+    """One venue's candles of one symbol and step."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def closed_candles(self, *, since_ms: int, limit: int) -> Sequence[Candle]:
+        """Up to `limit` candles from `since_ms` on, oldest first; only those whose end has passed on the venue's clock.
+
+        Gaps stay gaps. Raises VenueUnavailable.
+        """
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class Store(Protocol):
+    """Everything a node remembers. One way in (`apply`), many ways to read; nothing is state outside it."""
+
+    async def apply(self, change: Change) -> None:
+        """Returns once the whole change is durable. Concurrent changes share one commit (group commit, up to 5 ms).
+
+        Raises StoreUnavailable, in which case nothing of this change was kept.
+        """
+        ...
+
+    async def meta(self) -> Mapping[str, str]: ...
+
+    async def miners(self) -> Sequence[MinerRow]: ...
+
+    async def closes(self, series: str, *, from_ms: int, to_ms: int) -> Sequence[CloseRow]:
+        """The newest revision of each close with from_ms <= close_at_ms <= to_ms, by time."""
+        ...
+
+    async def round(self, round_id: RoundId) -> RoundRow | None: ...
+
+    async def due_rounds(self, *, now_ms: int, limit: int) -> Sequence[RoundRow]:
+        """Rounds with due_at_ms <= now_ms, oldest due first (then by anchor and challenge)."""
+        ...
+
+    async def next_due_ms(self) -> UnixMs | None:
+        """The earliest due_at_ms of all rounds, or None."""
+        ...
+
+    async def rounds(
+        self,
+        *,
+        series: str = "",
+        challenge: str = "",
+        state: str = "",
+        from_ms: int = 0,
+        before_ms: int | None = None,
+        limit: int = 100,
+        newest_first: bool = True,
+    ) -> Sequence[RoundRow]:
+        """Rounds with from_ms <= anchor_at_ms < before_ms; empty text means any."""
+        ...
+
+    async def commitments(self, round_id: RoundId) -> Sequence[CommitmentRow]: ...
+
+    async def submissions(self, round_id: RoundId) -> Sequence[SubmissionRow]:
+        """In the order they were received (then by hotkey and sequence)."""
+        ...
+
+    async def counts(self, round_ids: Sequence[RoundId]) -> Mapping[RoundId, tuple[int, int]]:
+        """round -> (commitments, valid submissions)."""
+        ...
+
+    async def scores(
+        self, series: str, challenge: str, *, from_ms: int = 0, hotkey: Hotkey | None = None
+    ) -> Sequence[ScoreRow]:
+        """Scores of rounds anchored at or after from_ms, by anchor then hotkey."""
+        ...
+
+    async def round_scores(self, round_id: RoundId) -> Sequence[ScoreRow]: ...
+
+    async def pays(self, round_id: RoundId) -> Sequence[PayRow]: ...
+
+    async def epoch_pays(self, series: str, challenge: str, epoch: int) -> Sequence[PayRow]:
+        """The accruals of all rounds of the epoch, by anchor then hotkey."""
+        ...
+
+    async def epochs(self, series: str, challenge: str) -> Sequence[EpochRow]: ...
+
+    async def transactions(self) -> AsyncIterator[Transaction]:
+        """Every transaction in the order it was applied. Use as `async for t in await store.transactions()`."""
+        ...
+
+    async def balances(self) -> Mapping[tuple[str, str], Micros]:
+        """(account, unit) -> the sum of its postings."""
+        ...
+
+    async def live_nonces(self, *, now_ms: int) -> Sequence[NonceRow]: ...
+
+    async def reply(self, request: Digest) -> ReplyRow | None: ...
+
+    async def refusals(self, *, from_ms: int = 0) -> Sequence[RefusalRow]: ...
+
+    async def draft(self, round_id: RoundId) -> DraftRow | None: ...
+
+    async def drafts(self, *, from_ms: int) -> Sequence[DraftRow]: ...
+
+    async def feedback(self, *, from_ms: int = 0) -> Sequence[FeedbackRow]: ...
+
+    async def prune(self, *, now_ms: int, evidence_before_ms: int) -> Mapping[str, int]:
+        """Retention: drops expired nonces and replies, and the evidence and answers of rounds anchored before
+        `evidence_before_ms` (keys, statuses, commitments' digests and scores stay). Returns rows touched by table."""
+        ...
+
+    async def aclose(self) -> None: ...

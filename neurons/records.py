@@ -1,0 +1,235 @@
+"""The rows a node keeps: plain frozen dataclasses, equal in every store.
+
+A `Change` is a bag of rows that becomes durable all at once or not at all. Every row has a natural key; writing
+the same row twice changes nothing, so a retry after a crash is harmless:
+
+- insert-once rows keep the FIRST row of a key (nonces, replies, commitments, submissions, transactions, refusal samples);
+- upsert rows keep the LAST row of a key (miners, closes, rounds, scores, pays, epochs, drafts).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from protocol.rules.ledger import Transaction
+
+from protocol.messages import Answer
+from protocol.units import Digest, Hotkey, Micros, Nano, Pico, PriceE8, RoundId, UnixMs
+
+
+@dataclass(frozen=True, slots=True)
+class MetaRow:
+    """key -> value: network, params in canonical bytes by digest, label of the market, schema notes. Upsert."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class MinerRow:
+    """A registered miner. Key: hotkey. Upsert."""
+
+    hotkey: Hotkey
+    endpoint: str
+    challenges: tuple[str, ...]
+    registered_at_ms: UnixMs
+    offences: int = 0
+    suspended_until_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CloseRow:
+    """An agreed close, or the word that there is none. Key: series, close_at_ms, revision. Upsert.
+
+    `evidence`: canonical JSON of every venue's report and verdict.
+    """
+
+    series: str
+    close_at_ms: UnixMs
+    revision: int
+    close_e8: PriceE8 | None
+    reason: str
+    evidence: bytes
+    agreed_at_ms: UnixMs
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRow:
+    """A round and where it stands. Key: round_id. Upsert.
+
+    `opening`: the encoded Opening message. `due_at_ms`: when something next has to happen to it (None: nothing more).
+    `provenance`: 'live' or 'fast-forward'.
+    """
+
+    round_id: RoundId
+    series: str
+    challenge: str
+    anchor_at_ms: UnixMs
+    params_digest: Digest
+    state: str
+    due_at_ms: UnixMs | None
+    opening: bytes
+    sigma_pico: Pico
+    provenance: str
+    reason: str = ""
+    anchor_close_e8: PriceE8 | None = None
+    resolved_at_ms: UnixMs | None = None
+    truth_digest: Digest | None = None
+    baseline_loss_nano: Nano | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommitmentRow:
+    """A miner's commitment. Key: round_id, hotkey. First one stays. `evidence`: the signed envelope as it came."""
+
+    round_id: RoundId
+    hotkey: Hotkey
+    commitment: Digest
+    received_at_ms: UnixMs
+    evidence: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionRow:
+    """An answer as it came, valid or not. Key: round_id, hotkey, sequence (0 for `closes`). First one stays.
+
+    `status`: 'valid' or the code of the error that refused it; `reason`: its sentence. `answer` is None when
+    what came could not be read as one. `evidence`: the signed envelope; a store may keep the answer's bytes once.
+    """
+
+    round_id: RoundId
+    hotkey: Hotkey
+    sequence: int
+    received_at_ms: UnixMs
+    status: str
+    reason: str
+    answer: Answer | None
+    salt: bytes
+    evidence: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """One miner's loss in one resolved round. Key: round_id, hotkey. Upsert (a re-score replaces).
+
+    `status`: valid | silent | the code of what was wrong. gain = baseline loss - capped loss; 0 when silent.
+    """
+
+    round_id: RoundId
+    hotkey: Hotkey
+    series: str
+    challenge: str
+    anchor_at_ms: UnixMs
+    status: str
+    loss_nano: Nano
+    baseline_loss_nano: Nano
+    gain_nano: Nano
+
+
+@dataclass(frozen=True, slots=True)
+class PayRow:
+    """The arithmetic of one accrual. Key: round_id, hotkey. Upsert. `detail`: canonical JSON of every figure used."""
+
+    round_id: RoundId
+    hotkey: Hotkey
+    series: str
+    challenge: str
+    anchor_at_ms: UnixMs
+    epoch: int
+    skill_nano: Nano
+    shared_skill_nano: Nano
+    accrued_micros: Micros
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRow:
+    """An epoch of one challenge's pool, once closed. Key: series, challenge, epoch. Upsert."""
+
+    series: str
+    challenge: str
+    epoch: int
+    closed_at_ms: UnixMs
+    paid_micros: Micros
+    reserve_micros: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class NonceRow:
+    """A nonce that has been acted on. Key: hotkey, nonce. Pruned once expired."""
+
+    hotkey: Hotkey
+    nonce: bytes
+    expires_at_ms: UnixMs
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRow:
+    """The reply once given to a request body, returned again to a retry. Key: request (sender, purpose, body digest)."""
+
+    request: Digest
+    reply: bytes
+    expires_at_ms: UnixMs
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalRow:
+    """Refusals of one kind from one sender in one hour, counted, with the newest sentence. Key: all but count, detail.
+
+    Writing one ADDS its count to the stored one. hotkey is None when the sender is not proved.
+    """
+
+    hour_ms: UnixMs
+    code: str
+    hotkey: Hotkey | None
+    count: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class DraftRow:
+    """A miner's own answer, stored before it is first sent. Key: round_id. First one stays (salt and answer never change)."""
+
+    round_id: RoundId
+    series: str
+    challenge: str
+    anchor_at_ms: UnixMs
+    salt: bytes
+    answer: Answer
+    commitment: Digest
+    model: str
+    made_at_ms: UnixMs
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackRow:
+    """What a validator said of one of our answers. Key: round_id, validator. Upsert. `body`: the encoded FeedbackRequest."""
+
+    round_id: RoundId
+    validator: Hotkey
+    received_at_ms: UnixMs
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Rows that become durable together. Empty fields cost nothing."""
+
+    meta: tuple[MetaRow, ...] = ()
+    miners: tuple[MinerRow, ...] = ()
+    closes: tuple[CloseRow, ...] = ()
+    rounds: tuple[RoundRow, ...] = ()
+    commitments: tuple[CommitmentRow, ...] = ()
+    submissions: tuple[SubmissionRow, ...] = ()
+    scores: tuple[ScoreRow, ...] = ()
+    pays: tuple[PayRow, ...] = ()
+    epochs: tuple[EpochRow, ...] = ()
+    transactions: tuple[Transaction, ...] = ()
+    nonces: tuple[NonceRow, ...] = ()
+    replies: tuple[ReplyRow, ...] = ()
+    refusals: tuple[RefusalRow, ...] = ()
+    drafts: tuple[DraftRow, ...] = ()
+    feedback: tuple[FeedbackRow, ...] = ()
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, f.name) for f in fields(self))

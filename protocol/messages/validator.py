@@ -1,0 +1,178 @@
+"""What anyone asks of a validator, and what it says: registration, submissions, rounds, standings, explanations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from protocol.errors import Malformed
+from protocol.messages.checks import MAX_ROWS, SALT_BYTES, rows, sized, text
+from protocol.messages.header import Purpose
+from protocol.messages.parts import Answer, Receipt
+from protocol.units import DIGEST_BYTES, HOTKEY_BYTES, Hotkey, Micros, Nano, Pico, RoundId, UnixMs
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterRequest:
+    """A miner asks to be asked: at this endpoint, which the validator dials back before it believes it."""
+
+    PURPOSE: ClassVar = Purpose.REGISTER
+    endpoint: str
+    challenges: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        text("endpoint", self.endpoint)
+        rows("challenges", self.challenges)
+        for challenge in self.challenges:
+            text("challenges", challenge, limit=64)
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterReply:
+    """Registered: from when on the miner is asked."""
+
+    PURPOSE: ClassVar = Purpose.REGISTER_REPLY
+    registered_at_ms: UnixMs
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitRequest:
+    """A pushed submission. `subject` names what it answers: a round id in hex, or a stream or tournament later."""
+
+    PURPOSE: ClassVar = Purpose.SUBMIT
+    kind: str
+    subject: str
+    salt: bytes
+    answer: Answer
+
+    def __post_init__(self) -> None:
+        text("kind", self.kind, limit=64)
+        text("subject", self.subject)
+        if self.salt:
+            sized("salt", self.salt, SALT_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitReply:
+    """The validator's receipt for a pushed submission."""
+
+    PURPOSE: ClassVar = Purpose.SUBMIT_REPLY
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class RoundsRequest:
+    """The newest rounds, optionally of one series, challenge or state, anchored before an instant."""
+
+    PURPOSE: ClassVar = Purpose.ROUNDS
+    series: str = ""
+    challenge: str = ""
+    state: str = ""
+    before_ms: int = 0
+    limit: int = 50
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.limit <= MAX_ROWS:
+            raise Malformed(f"limit must be 1 to {MAX_ROWS}, was {self.limit}", field="limit")
+
+
+@dataclass(frozen=True, slots=True)
+class RoundSummary:
+    """One round, as anyone may see it: states and counts, never an answer."""
+
+    round_id: RoundId
+    series: str
+    challenge: str
+    anchor_at_ms: UnixMs
+    state: str
+    reason: str
+    sigma_pico: Pico
+    commitments: int
+    answers: int
+    baseline_loss_nano: Nano
+    provenance: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoundsReply:
+    PURPOSE: ClassVar = Purpose.ROUNDS_REPLY
+    rounds: tuple[RoundSummary, ...]
+
+    def __post_init__(self) -> None:
+        rows("rounds", self.rounds)
+
+
+@dataclass(frozen=True, slots=True)
+class StandingsRequest:
+    """Every miner's memory, skill and pay in one challenge of a series."""
+
+    PURPOSE: ClassVar = Purpose.STANDINGS
+    series: str
+    challenge: str
+
+    def __post_init__(self) -> None:
+        text("series", self.series, limit=64)
+        text("challenge", self.challenge, limit=64)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One miner in one challenge: counts, mean gain, the bound it must prove, its skill and what it earned."""
+
+    hotkey: Hotkey
+    rounds: int
+    valid: int
+    blocks: int
+    mean_gain_nano: Nano
+    lower_bound_nano: Nano
+    skill_nano: Nano
+    accrued_micros: Micros
+    paid_micros: Micros
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StandingsReply:
+    PURPOSE: ClassVar = Purpose.STANDINGS_REPLY
+    as_of_ms: UnixMs
+    standings: tuple[Standing, ...]
+
+    def __post_init__(self) -> None:
+        rows("standings", self.standings)
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainRequest:
+    """Why did this hotkey get what it got in this round?"""
+
+    PURPOSE: ClassVar = Purpose.EXPLAIN
+    round_id: RoundId
+    hotkey: Hotkey
+
+    def __post_init__(self) -> None:
+        sized("round_id", self.round_id, DIGEST_BYTES)
+        sized("hotkey", self.hotkey, HOTKEY_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainLine:
+    """One line of the arithmetic: a whole number with its unit, and the sentence that says where it comes from."""
+
+    section: str
+    name: str
+    value: int
+    unit: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainReply:
+    """The whole arithmetic, section by section: round, losses by step group, memory, bound, sharing, accrued, paid."""
+
+    PURPOSE: ClassVar = Purpose.EXPLAIN_REPLY
+    round_id: RoundId
+    hotkey: Hotkey
+    lines: tuple[ExplainLine, ...]
+
+    def __post_init__(self) -> None:
+        rows("lines", self.lines)
