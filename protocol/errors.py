@@ -204,3 +204,9 @@ class TooLittleHistory(NodeFault):
     """Fewer agreed closes than a round needs before it may open."""
 
     code = "too-little-history"
+
+
+class PortTaken(NodeFault):
+    """A port this node should listen on belongs to another process; names the address and the setting."""
+
+    code = "port-taken"

@@ -1,0 +1,59 @@
+"""Time as a node counts it: the system's, or a demo's that runs faster.
+
+Both keep the `Clock` port (`neurons/ports.py`). All instants are UTC epoch milliseconds as integers; a
+float appears only as a duration in seconds at the event loop's door.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AbstractAsyncContextManager
+from typing import Final
+
+from protocol.errors import InvalidSetting
+from protocol.units import SECOND_MS, UnixMs
+
+NS_PER_MS: Final = 1_000_000
+MAX_SCALE: Final = 100_000
+LONGEST_NAP_S: Final = 20.0
+"""A long wait is cut into naps of this length, because the wall clock may be set or the machine may sleep meanwhile."""
+
+
+class ScaledClock:
+    """A clock that agrees with the wall at one instant and runs `scale` times as fast from there.
+
+    Processes that are given the same two origins and scale agree on the time. With scale 600, five minutes
+    pass in half a second.
+    """
+
+    def __init__(self, *, sim_origin_ms: int, wall_origin_ms: int, scale: int) -> None:
+        """sim_origin_ms is this clock's time when the wall shows wall_origin_ms. Raises InvalidSetting (ours)."""
+        if not 1 <= scale <= MAX_SCALE:
+            raise InvalidSetting(f"a clock's scale lies in 1..{MAX_SCALE}, this one is {scale}", setting="clock.scale")
+        self.sim_origin_ms, self.wall_origin_ms, self.scale = sim_origin_ms, wall_origin_ms, scale
+
+    def now_ms(self) -> UnixMs:
+        """The time now, rounded down to a whole millisecond."""
+        passed_ns = time.time_ns() - self.wall_origin_ms * NS_PER_MS
+        return UnixMs(self.sim_origin_ms + passed_ns * self.scale // NS_PER_MS)
+
+    async def sleep_until(self, at_ms: int) -> None:
+        """Returns at or just after at_ms; at once when that has passed, and also when the wall clock jumps past it."""
+        while (left_ms := at_ms - self.now_ms()) > 0:  # noqa: ASYNC110 - time is what it waits for, no event
+            await asyncio.sleep(min(self.wall_seconds(left_ms), LONGEST_NAP_S))
+
+    def timeout(self, ms: int) -> AbstractAsyncContextManager[object]:
+        """Raises TimeoutError out of its block when the block takes longer than ms of this clock."""
+        return asyncio.timeout(self.wall_seconds(ms))
+
+    def wall_seconds(self, ms: int) -> float:
+        """How many seconds of wall time ms of this clock take."""
+        return ms / (SECOND_MS * self.scale)
+
+
+class SystemClock(ScaledClock):
+    """The system's own clock: the scale is one and both origins are the epoch."""
+
+    def __init__(self) -> None:
+        super().__init__(sim_origin_ms=0, wall_origin_ms=0, scale=1)
