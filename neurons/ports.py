@@ -35,7 +35,7 @@ from protocol.units import Digest, Hotkey, Micros, PriceE8, RoundId, UnixMs
 
 
 class PeerUnreachable(NodeFault):
-    """A peer could not be asked: refused, gone, or silent to the deadline. Nobody was harmed; the call did not happen."""
+    """A peer could not be asked: refused, gone, or silent to the deadline. As if the call had not happened."""
 
     code = "peer-unreachable"
 

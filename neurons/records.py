@@ -3,8 +3,9 @@
 A `Change` is a bag of rows that becomes durable all at once or not at all. Every row has a natural key; writing
 the same row twice changes nothing, so a retry after a crash is harmless:
 
-- insert-once rows keep the FIRST row of a key (nonces, replies, commitments, submissions, transactions, refusal samples);
-- upsert rows keep the LAST row of a key (miners, closes, rounds, scores, pays, epochs, drafts).
+- insert-once rows keep the FIRST row of a key (commitments, submissions, drafts, transactions, nonces, replies);
+- upsert rows keep the LAST row of a key (meta, miners, closes, rounds, scores, pays, epochs, feedback);
+- refusals are counted: writing one adds its count to the stored one.
 """
 
 from __future__ import annotations
@@ -165,7 +166,7 @@ class NonceRow:
 
 @dataclass(frozen=True, slots=True)
 class ReplyRow:
-    """The reply once given to a request body, returned again to a retry. Key: request (sender, purpose, body digest)."""
+    """The reply once given to a request, returned again to a retry. Key: request = SHA-256(sender, purpose, body)."""
 
     request: Digest
     reply: bytes
@@ -188,7 +189,7 @@ class RefusalRow:
 
 @dataclass(frozen=True, slots=True)
 class DraftRow:
-    """A miner's own answer, stored before it is first sent. Key: round_id. First one stays (salt and answer never change)."""
+    """A miner's own answer, stored before it is first sent. Key: round_id. First one stays: it is resent unchanged."""
 
     round_id: RoundId
     series: str
@@ -203,7 +204,7 @@ class DraftRow:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackRow:
-    """What a validator said of one of our answers. Key: round_id, validator. Upsert. `body`: the encoded FeedbackRequest."""
+    """What a validator said of one of our answers. Key: round_id, validator. Upsert. `body`: the encoded request."""
 
     round_id: RoundId
     validator: Hotkey
