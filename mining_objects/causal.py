@@ -1,0 +1,63 @@
+"""Running statistics that look only backwards: row t is computed from rows <= t, to the bit.
+
+All take and return float64 arrays of shape (n,). NaN inputs (missing candles) carry no weight.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_LARGEST_EXPONENT = 500.0
+"""Growing weights are cut into blocks before they pass e**this; float64 ends at e**709."""
+
+
+def recursive_sum(values: Floats, keep: float) -> Floats:
+    """s_t = keep * s_(t-1) + values_t from s = 0, without a Python loop a row.  0 < keep < 1.
+
+    Within a block of rows s_t = keep**t * (s_before + cumsum(values / keep**t)): sums of growing weights, whose
+    newest terms are the largest, so nothing cancels.
+    """
+    out = np.empty(len(values))
+    block = max(1, int(_LARGEST_EXPONENT / -np.log(keep)))
+    carried = 0.0
+    for start in range(0, len(values), block):
+        part = values[start : start + block]
+        weights = keep ** np.arange(1, len(part) + 1)
+        out[start : start + block] = weights * (carried + np.cumsum(part / weights))
+        carried = out[start + len(part) - 1]
+    return out
+
+
+def ewma(values: Floats, half_life: float) -> Floats:
+    """Exponentially weighted mean of rows <= t; a row's weight halves every half_life rows; NaN rows weigh nothing.
+
+    Normalised by the weights present, so the start is not biased towards 0. NaN until the first number.
+    """
+    keep = 0.5 ** (1.0 / half_life)
+    present = ~np.isnan(values)
+    total = recursive_sum(np.where(present, values, 0.0), keep)
+    weight = recursive_sum(present.astype(np.float64), keep)
+    out = np.full(len(values), np.nan)
+    np.divide(total, weight, out=out, where=weight > 0)
+    return out
+
+
+def rolling_mean(values: Floats, span: int) -> Floats:
+    """Mean of the numbers among the last `span` rows up to t; NaN until span rows lie behind, or where all are NaN."""
+    present = ~np.isnan(values)
+    total = _rolling_sum(np.where(present, values, 0.0), span)
+    count = _rolling_sum(present.astype(np.float64), span)
+    out = np.full(len(values), np.nan)
+    np.divide(total, count, out=out, where=count > 0)
+    out[: span - 1] = np.nan
+    return out
+
+
+def _rolling_sum(values: Floats, span: int) -> Floats:
+    total = np.cumsum(values)
+    out = total.copy()
+    out[span:] -= total[:-span] if span < len(values) else 0.0
+    return out

@@ -1,0 +1,43 @@
+"""What can go wrong with models, their weights and their data; all of it ours to fix, so all are `NodeFault`s.
+
+NodeFault
+├── BrokenModel        a model answered NaN, an absurd return or the wrong shape; nothing of it left the node
+├── UnknownModel       no model has this name
+├── MissingPackage     a package of an optional extra is not installed
+├── BrokenCheckpoint   weights that are damaged, foreign or made for another model
+└── BadCandles         a candle file or window that is not what it must be
+"""
+
+from __future__ import annotations
+
+from protocol.errors import NodeFault
+
+
+class BrokenModel(NodeFault):
+    """A model's own output cannot be sent: wrong shape, not finite, or a return beyond the limit."""
+
+    code = "broken-model"
+
+
+class UnknownModel(NodeFault):
+    """No forecaster is registered under this name."""
+
+    code = "unknown-model"
+
+
+class MissingPackage(NodeFault):
+    """A package of an optional extra is not installed; names the command that installs it."""
+
+    code = "missing-package"
+
+
+class BrokenCheckpoint(NodeFault):
+    """Weights that are damaged, foreign, or made for another model or version."""
+
+    code = "broken-checkpoint"
+
+
+class BadCandles(NodeFault):
+    """Candles with wrong columns, NaN, duplicates, disorder or off the grid; names the first offender."""
+
+    code = "bad-candles"

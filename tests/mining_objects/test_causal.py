@@ -1,0 +1,58 @@
+"""Running statistics equal plain loops, and never look ahead."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mining_objects.causal import ewma, recursive_sum, rolling_mean
+
+_number_or_gap = st.one_of(st.floats(-1e3, 1e3), st.just(float("nan")))
+
+
+def _slow_ewma(values, half_life):
+    out, keep = [], 0.5 ** (1 / half_life)
+    for t in range(len(values)):
+        known = [(keep ** (t - i), values[i]) for i in range(t + 1) if not np.isnan(values[i])]
+        out.append(sum(w * v for w, v in known) / sum(w for w, _ in known) if known else np.nan)
+    return out
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_number_or_gap, max_size=80), st.sampled_from([0.5, 3.0, 40.0]))
+def test_ewma_is_the_weighted_mean_of_the_known_past(values, half_life):
+    got = ewma(np.array(values, dtype=float), half_life)
+
+    np.testing.assert_allclose(_slow_ewma(values, half_life), got, rtol=1e-9, atol=1e-9)
+
+
+def test_blocks_of_growing_weights_join_without_a_seam():
+    values = np.random.default_rng(1).standard_normal(5_000)
+    slow, total = [], 0.0
+    for value in values:
+        total = 0.7 * total + value
+        slow.append(total)
+
+    np.testing.assert_allclose(slow, recursive_sum(values, 0.7), rtol=1e-9, atol=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_number_or_gap, max_size=60), st.integers(1, 12))
+def test_rolling_mean_is_the_mean_of_the_known_last_rows(values, span):
+    got = rolling_mean(np.array(values, dtype=float), span)
+
+    for t in range(len(values)):
+        known = [v for v in values[t - span + 1 : t + 1] if not np.isnan(v)] if t >= span - 1 else []
+        np.testing.assert_allclose(np.mean(known) if known else np.nan, got[t], rtol=1e-9, atol=1e-7)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 399), st.floats(-1e6, 1e6))
+def test_changing_the_future_changes_no_bit_of_the_past(cut, replacement):
+    values = np.random.default_rng(2).standard_normal(400)
+    changed = values.copy()
+    changed[cut:] = replacement
+
+    for statistic in (lambda v: ewma(v, 5.0), lambda v: rolling_mean(v, 7)):
+        np.testing.assert_array_equal(statistic(values)[:cut], statistic(changed)[:cut])

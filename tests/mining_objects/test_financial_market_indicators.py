@@ -1,0 +1,87 @@
+"""Indicators against slow, plain loops that follow the books, and that none looks ahead."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from mining_objects.financial_market_indicators import bollinger, ema, macd, rsi
+
+CLOSES = 100 * np.exp(np.cumsum(0.01 * np.random.default_rng(5).standard_normal(300)))
+
+
+def _slow_ema(values, span):
+    out = [np.nan] * (span - 1) + [sum(values[:span]) / span]
+    for value in values[span:]:
+        out.append(out[-1] + 2 / (span + 1) * (value - out[-1]))
+    return out
+
+
+def _slow_rsi(closes, span):
+    changes = [b - a for a, b in pairwise(closes)]
+    gain = sum(max(c, 0) for c in changes[:span]) / span
+    loss = sum(max(-c, 0) for c in changes[:span]) / span
+    out = [np.nan] * span + [100 - 100 / (1 + gain / loss)]
+    for change in changes[span:]:
+        gain = (gain * (span - 1) + max(change, 0)) / span
+        loss = (loss * (span - 1) + max(-change, 0)) / span
+        out.append(100 - 100 / (1 + gain / loss))
+    return out
+
+
+def test_ema_equals_the_plain_recursion():
+    np.testing.assert_allclose(_slow_ema(CLOSES.tolist(), 9), ema(CLOSES, 9), rtol=1e-12)
+
+
+def test_rsi_equals_wilders_recursion():
+    np.testing.assert_allclose(_slow_rsi(CLOSES.tolist(), 14), rsi(CLOSES, 14), rtol=1e-9)
+
+
+def test_rsi_is_50_where_nothing_moves_and_100_where_all_rises():
+    assert 50.0 == rsi(np.full(30, 7.0))[-1]
+    assert 100.0 == rsi(np.arange(1.0, 31.0))[-1]
+
+
+def test_macd_is_the_difference_of_two_emas_and_its_own_ema():
+    line = np.array(_slow_ema(CLOSES.tolist(), 12)) - np.array(_slow_ema(CLOSES.tolist(), 26))
+    signal = np.concatenate([[np.nan] * 25, _slow_ema(line[25:].tolist(), 9)])
+    got = macd(CLOSES)
+
+    np.testing.assert_allclose(line, got.line, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(signal, got.signal, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(line - signal, got.histogram, rtol=1e-9, atol=1e-9)
+
+
+def test_bollinger_bands_lie_two_population_deviations_around_the_mean():
+    got = bollinger(CLOSES)
+    for t in range(19, len(CLOSES)):
+        last = CLOSES[t - 19 : t + 1]
+        spread = 2 * (sum((v - last.mean()) ** 2 for v in last) / 20) ** 0.5
+        np.testing.assert_allclose(
+            [last.mean() - spread, last.mean(), last.mean() + spread],
+            [got.lower[t], got.middle[t], got.upper[t]],
+            rtol=1e-12,
+        )
+    assert np.isnan(got.middle[:19]).all()
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5])
+def test_too_few_closes_give_nan_and_no_error(rows):
+    for values in (ema(CLOSES[:rows], 9), rsi(CLOSES[:rows]), *macd(CLOSES[:rows]), *bollinger(CLOSES[:rows])):
+        assert rows == len(values)
+        assert np.isnan(values).all()
+
+
+@pytest.mark.parametrize("cut", [40, 123, 299])
+def test_no_indicator_looks_ahead(cut):
+    changed = CLOSES.copy()
+    changed[cut:] *= 3.0
+
+    for before, after in zip(
+        (ema(CLOSES, 9), rsi(CLOSES), *macd(CLOSES), *bollinger(CLOSES)),
+        (ema(changed, 9), rsi(changed), *macd(changed), *bollinger(changed)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(before[:cut], after[:cut])
