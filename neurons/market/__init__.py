@@ -1,0 +1,1 @@
+"""The market as a node sees it: venues, recordings, a generated market, and the watcher that agrees closes."""

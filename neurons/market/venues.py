@@ -1,0 +1,230 @@
+"""Live venues: candles of an exchange through ccxt's async client.
+
+One adapter for every exchange: what differs is the exchange's name and how it names a market. The base URL can
+be pointed at another server (a stand-in exchange in tests and the demo); the path of each endpoint stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+import aiohttp
+
+from neurons.market.candles import check_page, price_from_text
+from neurons.market.ccxt_light import load_exchange
+from neurons.market.problems import VenueProblem, unavailable
+from neurons.ports import Candle, VenueUnavailable
+from protocol.errors import InvalidSetting
+from protocol.units import HOUR_MS, MINUTE_MS, UnixMs
+
+MOST_CANDLES: Final = 999
+"""Candles in one page: the exchange gives 1000, and the last one only bears witness."""
+_LARGEST_REPLY_BYTES: Final = 2_000_000
+_TIMEFRAMES: Final = {MINUTE_MS: "1m", 5 * MINUTE_MS: "5m", 15 * MINUTE_MS: "15m", HOUR_MS: "1h"}
+_SPOT_IDS: Final[Mapping[str, str]] = {"binance": "{base}{quote}", "binanceus": "{base}{quote}"}
+"""How an exchange writes a spot market: knowing it spares the download of all its markets."""
+
+
+@dataclass(frozen=True, slots=True)
+class VenueSettings:
+    """One live venue. `name` is ours, `exchange` is ccxt's id, `symbol` as "BTC/USDT"."""
+
+    name: str
+    exchange: str = "binance"
+    symbol: str = "BTC/USDT"
+    base_url: str | None = None
+    """Scheme, host and port to ask instead of the exchange's own; no rate limit is kept against it."""
+    step_ms: int = 5 * MINUTE_MS
+    timeout_s: float = 10.0
+    """Wall time after which a call is given up and its connection dropped."""
+
+
+class TooLargeReply(aiohttp.ClientPayloadError):
+    """A reply that would not end."""
+
+
+class _BoundedResponse(aiohttp.ClientResponse):
+    """A response that is read up to a limit, so that a venue cannot fill our memory within one deadline."""
+
+    async def read(self) -> bytes:
+        if self._body is None:
+            chunks = bytearray()
+            async for chunk in self.content.iter_any():
+                chunks += chunk
+                if len(chunks) > _LARGEST_REPLY_BYTES:
+                    self.close()
+                    raise TooLargeReply(f"a reply of more than {_LARGEST_REPLY_BYTES} bytes")
+            self._body = bytes(chunks)
+        return self._body
+
+
+class LiveVenue:
+    """A PriceVenue at an exchange, or at a server that speaks like one. Close it with `aclose`."""
+
+    def __init__(self, settings: VenueSettings) -> None:
+        """Raises InvalidSetting for an exchange ccxt does not have, a symbol without quote, a step without name."""
+        base, slash, quote = settings.symbol.partition("/")
+        if not (base and slash and quote):
+            raise InvalidSetting(f"a symbol is written BASE/QUOTE, not {settings.symbol!r}", setting="symbol")
+        if settings.step_ms not in _TIMEFRAMES:
+            raise InvalidSetting(f"no exchange has candles of {settings.step_ms} ms", setting="step_ms")
+        self._settings = settings
+        self._exchange_class = load_exchange(settings.exchange)
+        self._base, self._quote = base, quote
+        self._exchange: Any = None
+        self._session: aiohttp.ClientSession | None = None
+        self._closed = False
+
+    @property
+    def name(self) -> str:
+        return self._settings.name
+
+    async def closed_candles(self, *, since_ms: int, limit: int) -> Sequence[Candle]:
+        """As PriceVenue. A candle counts as closed when the exchange lists a later one, which is its witness.
+
+        Raises VenueUnavailable, within the timeout whatever the exchange does.
+        """
+        if self._closed:
+            raise unavailable(self.name, VenueProblem.UNREACHABLE, "closed")
+        wanted = min(limit, MOST_CANDLES)
+        try:
+            async with asyncio.timeout(self._settings.timeout_s):
+                rows = await self._fetch(since_ms, wanted + 1)
+        except TimeoutError as error:
+            detail = f"no answer within {self._settings.timeout_s} s"
+            raise unavailable(self.name, VenueProblem.TIMEOUT, detail) from error
+        candles = [candle_from_row(self.name, row) for row in rows]
+        check_page(self.name, candles, since_ms=since_ms, step_ms=self._settings.step_ms)
+        if len(candles) > wanted + 1:
+            raise unavailable(self.name, VenueProblem.MALFORMED, f"{len(candles)} candles, asked for {wanted + 1}")
+        return candles[:-1]
+
+    async def aclose(self) -> None:
+        self._closed = True
+        exchange, session = self._exchange, self._session
+        self._exchange = self._session = None
+        if exchange is not None:
+            exchange.session = None
+        if session is not None:
+            await session.close()
+
+    async def _fetch(self, since_ms: int, count: int) -> Sequence[Any]:
+        """Rows as ccxt gives them: time, then open, high, low, close and volume as the exchange wrote them."""
+        exchange = self._exchange if self._exchange is not None else self._open()
+        errors = _ccxt_errors()
+        try:
+            if exchange.markets is None:
+                await exchange.load_markets()
+            timeframe = _TIMEFRAMES[self._settings.step_ms]
+            rows = await exchange.fetch_ohlcv(self._settings.symbol, timeframe, since=since_ms, limit=count)
+        except errors.BaseError as error:
+            raise self._translated(error, errors) from error
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+            # ccxt reads replies without checking them: what a malformed one makes it raise is the venue's fault.
+            raise unavailable(self.name, VenueProblem.MALFORMED, f"{type(error).__name__}: {error}") from error
+        if not isinstance(rows, list):
+            raise unavailable(self.name, VenueProblem.MALFORMED, f"no list of candles but {type(rows).__name__}")
+        return rows
+
+    def _open(self) -> Any:
+        """ccxt's client on a session of ours, with the one market set so that none need be downloaded."""
+        settings = self._settings
+        connector = aiohttp.TCPConnector(ssl=_verified_tls())
+        self._session = aiohttp.ClientSession(connector=connector, response_class=_BoundedResponse)
+        exchange = self._exchange_class(
+            {
+                "session": self._session,
+                # Not used: the session's connector verifies. ccxt would otherwise build a context per exchange.
+                "ssl_context": False,
+                "timeout": int(settings.timeout_s * 1_000),
+                "enableRateLimit": settings.base_url is None,
+                "options": {"fetchMarkets": {"types": ["spot"]}},
+            }
+        )
+        exchange.number = str
+        if settings.base_url is not None:
+            exchange.urls["api"] = pointed_at(exchange.urls["api"], settings.base_url)
+        template = _SPOT_IDS.get(settings.exchange)
+        if template is not None:
+            market_id = template.format(base=self._base, quote=self._quote)
+            exchange.set_markets([_spot_market(market_id, self._base, self._quote)])
+        self._exchange = exchange
+        return exchange
+
+    def _translated(self, error: Exception, errors: ModuleType) -> VenueUnavailable:
+        """ccxt's error as ours: which problem it names."""
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, TooLargeReply):
+                return unavailable(self.name, VenueProblem.TOO_LARGE, str(cause))
+            cause = cause.__cause__
+        table: list[tuple[str, VenueProblem]] = [
+            ("RequestTimeout", VenueProblem.TIMEOUT),
+            ("BadSymbol", VenueProblem.WRONG_SYMBOL),
+            ("DDoSProtection", VenueProblem.REFUSED),
+            ("BadResponse", VenueProblem.MALFORMED),
+            ("ExchangeNotAvailable", VenueProblem.UNREACHABLE),
+            ("BadRequest", VenueProblem.REFUSED),
+        ]
+        for kind, problem in table:
+            if isinstance(error, getattr(errors, kind)):
+                return unavailable(self.name, problem, str(error))
+        return unavailable(self.name, VenueProblem.HTTP_STATUS, str(error))
+
+
+def candle_from_row(venue: str, row: object) -> Candle:
+    """One of ccxt's rows with the numbers still as text. Raises VenueUnavailable (MALFORMED or BAD_PRICE)."""
+    if not isinstance(row, list) or len(row) < 6 or type(row[0]) is not int:
+        raise unavailable(venue, VenueProblem.MALFORMED, f"not a candle: {row!r}")
+    try:
+        opened, high, low, close = (price_from_text(str(text)) for text in row[1:5])
+        volume = float(str(row[5]))
+    except ValueError as error:
+        raise unavailable(venue, VenueProblem.BAD_PRICE, f"in the candle at {row[0]}: {error}") from error
+    if not 0.0 <= volume < 1e18:
+        raise unavailable(venue, VenueProblem.BAD_PRICE, f"volume {volume} in the candle at {row[0]}")
+    return Candle(UnixMs(row[0]), opened, high, low, close, volume)
+
+
+def pointed_at(urls: Any, base_url: str) -> Any:
+    """The same tree of endpoint URLs with scheme, host and port of `base_url`; paths stay."""
+    if isinstance(urls, dict):
+        return {key: pointed_at(value, base_url) for key, value in urls.items()}
+    target, url = urlsplit(base_url), urlsplit(str(urls))
+    return urlunsplit((target.scheme, target.netloc, url.path, url.query, ""))
+
+
+def _spot_market(market_id: str, base: str, quote: str) -> dict[str, Any]:
+    """ccxt's description of a spot market, as far as asking for candles needs it."""
+    kinds = {"swap": False, "future": False, "option": False, "contract": False, "linear": None, "inverse": None}
+    names = {"base": base, "quote": quote, "baseId": base, "quoteId": quote}
+    return {
+        "id": market_id,
+        "symbol": f"{base}/{quote}",
+        "type": "spot",
+        "spot": True,
+        "active": True,
+        **names,
+        **kinds,
+    }
+
+
+@cache
+def _verified_tls() -> ssl.SSLContext:
+    """One TLS context for all venues, with the roots that ccxt would use: a context weighs a megabyte."""
+    import certifi
+
+    return ssl.create_default_context(cafile=certifi.where())
+
+
+def _ccxt_errors() -> ModuleType:
+    from ccxt.base import errors
+
+    return errors  # type: ignore[no-any-return]
