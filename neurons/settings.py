@@ -1,0 +1,225 @@
+"""What can be set on a node: frozen values with their bounds and a sentence each.
+
+`neurons/config.py` fills them from flags, environment and TOML; docs/settings.md is written from them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Endpoint = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$")]
+SeriesName = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,12}-[A-Z0-9]{2,12}$")]
+FilePath = Annotated[Path, AfterValidator(Path.expanduser)]
+
+
+class Section(BaseModel):
+    """Frozen, and deaf to keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class ListenSettings(Section):
+    """Where the node takes calls."""
+
+    host: str = Field(default="127.0.0.1", description="The address to take calls on; 0.0.0.0 for every interface.")
+    port: Port = Field(description="The port to take calls on; 0 for any free one.")
+
+
+class MetricsSettings(Section):
+    """The node's own HTTP page for Prometheus and health checks."""
+
+    enabled: bool = Field(default=True, description="Whether to serve /metrics and /healthz over HTTP.")
+    host: str = Field(
+        default="127.0.0.1", description="The address to serve metrics on. Whoever reaches it reads them."
+    )
+    port: Port = Field(description="The port to serve metrics on; 0 for any free one.")
+
+
+class LogSettings(Section):
+    """What the node says on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least important line to log."
+    )
+    format: Literal["json", "console"] = Field(
+        default="json", description="json: one object a line, for machines; console: coloured lines, for people."
+    )
+
+
+class ClockSettings(Section):
+    """The time that the node lives in. Only a demonstration changes it, for all its processes alike."""
+
+    scale: int = Field(default=1, ge=1, le=100_000, description="How many times as fast as the wall the clock runs.")
+    sim_origin_ms: int | None = Field(
+        default=None,
+        ge=0,
+        description="The clock's time (UTC epoch ms) at the wall's wall_origin_ms; needed when scale is not 1.",
+    )
+    wall_origin_ms: int | None = Field(
+        default=None, ge=0, description="The wall's time (UTC epoch ms) at which the clock shows sim_origin_ms."
+    )
+
+    @model_validator(mode="after")
+    def _origins_come_together(self) -> ClockSettings:
+        if (self.sim_origin_ms is None) != (self.wall_origin_ms is None):
+            raise ValueError("sim_origin_ms and wall_origin_ms are set together or not at all")
+        if self.scale != 1 and self.sim_origin_ms is None:
+            raise ValueError("a scale other than 1 needs sim_origin_ms and wall_origin_ms")
+        return self
+
+
+class VenueSettings(Section):
+    """One venue of a series."""
+
+    exchange: str = Field(description="The exchange's name in ccxt, such as kraken.", pattern=r"^[a-z0-9]{2,32}$")
+    symbol: str = Field(description="The market's symbol in ccxt, such as BTC/USD.", min_length=3, max_length=40)
+    name: str | None = Field(
+        default=None,
+        description="What reports and logs call the venue; exchange when not set.",
+        pattern=r"^[a-z0-9._-]{1,40}$",
+    )
+    base_url: str | None = Field(
+        default=None, description="Where to ask instead of the exchange's own address.", pattern=r"^https?://"
+    )
+
+    @property
+    def label(self) -> str:
+        return self.name or self.exchange
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.symbol}"
+
+
+class SeriesSettings(Section):
+    """One series and the venues whose median is its truth."""
+
+    name: SeriesName = Field(description="The series' name, such as BTC-USD.")
+    venues: tuple[VenueSettings, ...] = Field(
+        min_length=1, description="The venues to ask. One lying venue is tolerated when three report."
+    )
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> SeriesSettings:
+        labels = [venue.label for venue in self.venues]
+        if len(set(labels)) < len(labels):
+            raise ValueError(f"two venues of {self.name} have the same name: set `name` apart in {', '.join(labels)}")
+        return self
+
+    def __str__(self) -> str:
+        return f"{self.name} from {', '.join(str(venue) for venue in self.venues)}"
+
+
+BTC_USD: Final = SeriesSettings(
+    name="BTC-USD",
+    venues=(
+        VenueSettings(exchange="binance", symbol="BTC/USDT"),
+        VenueSettings(exchange="bybit", symbol="BTC/USDT"),
+        VenueSettings(exchange="coinbase", symbol="BTC/USD"),
+        VenueSettings(exchange="kraken", symbol="BTC/USD"),
+    ),
+)
+
+
+class NodeSettings(Section):
+    """What a validator and a miner have in common."""
+
+    params: Literal["main", "demo"] = Field(
+        default="main", description="The network's rules. demo: wide windows, for fast clocks."
+    )
+    data_dir: FilePath = Field(description="The folder of the node's database and, unless set elsewhere, its key.")
+    key_file: FilePath | None = Field(
+        default=None, description="The hotkey's file; hotkey.json in data_dir when not set."
+    )
+    passphrase_file: FilePath | None = Field(
+        default=None, description="A file (mode 0600) with the key file's passphrase, for an unattended start."
+    )
+    allow_unencrypted_key: bool = Field(
+        default=False, description="Take a key file that is not encrypted. For tests and demonstrations."
+    )
+    store_url: str | None = Field(
+        default=None,
+        description="The database's URL (SQLAlchemy); SQLite in data_dir when not set.",
+        pattern=r"^[a-z0-9+]+:",
+    )
+    series: tuple[SeriesSettings, ...] = Field(
+        default=(BTC_USD,), min_length=1, description="The series to follow, each with its venues."
+    )
+    log: LogSettings = LogSettings()
+    clock: ClockSettings = ClockSettings()
+
+    @model_validator(mode="after")
+    def _series_differ(self) -> NodeSettings:
+        names = [series.name for series in self.series]
+        if len(set(names)) < len(names):
+            raise ValueError(f"a series is listed twice: {', '.join(names)}")
+        return self
+
+    @property
+    def key_path(self) -> Path:
+        return self.key_file or self.data_dir / "hotkey.json"
+
+    @property
+    def database_url(self) -> str:
+        return self.store_url or f"sqlite+aiosqlite:///{self.data_dir / 'augury.sqlite'}"
+
+
+class ValidatorSettings(NodeSettings):
+    """Runs a validator: opens rounds, asks miners, learns the truth from venues, scores and pays."""
+
+    data_dir: FilePath = Field(
+        default=Path(".augury/validator"),
+        description="The folder of the node's database and, unless set elsewhere, its key.",
+    )
+    listen: ListenSettings = ListenSettings(port=8090)
+    metrics: MetricsSettings = MetricsSettings(port=9090)
+    admit: Literal["open", "list"] = Field(
+        default="list",
+        description="Who may register. open: whoever proves a key and an endpoint; list: those in miners_file.",
+    )
+    miners_file: FilePath | None = Field(
+        default=None,
+        description='The miners that `admit = "list"` lets in: one a line, the hotkey in hex. `#` starts a comment.',
+    )
+    allow_private_endpoints: bool = Field(
+        default=False, description="Let miners register loopback and private addresses. For one machine or one house."
+    )
+
+    @model_validator(mode="after")
+    def _a_list_needs_its_file(self) -> ValidatorSettings:
+        if self.admit == "list" and self.miners_file is None:
+            raise ValueError('miners_file is needed with admit = "list" (or set admit = "open")')
+        return self
+
+
+class MinerSettings(NodeSettings):
+    """Runs a miner: registers with validators, forecasts, commits, reveals and keeps what it is told."""
+
+    data_dir: FilePath = Field(
+        default=Path(".augury/miner"),
+        description="The folder of the node's database and, unless set elsewhere, its key.",
+    )
+    listen: ListenSettings = ListenSettings(port=8091)
+    metrics: MetricsSettings = MetricsSettings(port=9091)
+    endpoint: Endpoint | None = Field(
+        default=None,
+        description="host:port under which validators reach this miner; listen.host:listen.port when not set.",
+    )
+    validators_file: FilePath | None = Field(
+        default=None,
+        description="The validators to register with and to answer: one a line, hotkey in hex, then host:port. "
+        "`#` starts a comment.",
+    )
+    base_model: str = Field(default="flat", description="The model that forecasts.", pattern=r"^[a-z0-9_]{1,40}$")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where a torch model runs.")
+    weights: FilePath | None = Field(
+        default=None,
+        description="The model's weights (safetensors, with its JSON card beside it); the shipped ones when not set.",
+    )
+
+    @property
+    def advertised(self) -> str:
+        return self.endpoint or f"{self.listen.host}:{self.listen.port}"
