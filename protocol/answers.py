@@ -1,25 +1,36 @@
-"""An answer's numbers, as arrays: little-endian bytes on the wire, numpy in the rules."""
+"""Answers as arrays: between the bytes that travel and the numbers that models make and rules read."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from protocol.messages import Answer, DType
 
-_LAYOUTS: Final[dict[str, np.dtype[np.floating]]] = {"float32": np.dtype("<f4"), "float64": np.dtype("<f8")}
+_LITTLE_ENDIAN: Final[dict[str, np.dtype[Any]]] = {"float32": np.dtype("<f4"), "float64": np.dtype("<f8")}
 
 
-def answer_array(answer: Answer) -> NDArray[np.floating]:
-    """The numbers of an answer in its shape: a read-only view of its bytes, nothing is copied or checked."""
-    return np.frombuffer(answer.values, dtype=_LAYOUTS[answer.dtype]).reshape(answer.shape)
+def answer_array(answer: Answer) -> NDArray[np.floating[Any]]:
+    """The answer's numbers, read-only, in its shape: a view of the bytes, not a copy.
+
+    They may be infinite or no number at all: whoever reads them checks that first.
+    """
+    return np.frombuffer(answer.values, dtype=_LITTLE_ENDIAN[answer.dtype]).reshape(answer.shape)
 
 
-def answer_of(numbers: NDArray[np.floating]) -> Answer:
-    """An answer from a float32 or float64 array. Raises TypeError (ours) for any other dtype."""
-    if numbers.dtype not in (np.float32, np.float64):
-        raise TypeError(f"answers are float32 or float64, not {numbers.dtype}")
-    dtype: DType = "float32" if numbers.dtype == np.float32 else "float64"
-    return Answer(tuple(numbers.shape), dtype, np.ascontiguousarray(numbers, dtype=_LAYOUTS[dtype]).tobytes())
+def answer_of(array: NDArray[Any]) -> Answer:
+    """The answer that carries these numbers, row after row.
+
+    array: float32 or float64, 1 to 3 dimensions. Raises ValueError (ours) for any other dtype, and Malformed
+    for a shape that no answer can have. Nothing is converted: what was not rounded to float32 is not rounded here.
+    """
+    dtype: DType
+    if array.dtype == np.float32:
+        dtype = "float32"
+    elif array.dtype == np.float64:
+        dtype = "float64"
+    else:
+        raise ValueError(f"an answer holds float32 or float64, not {array.dtype}")
+    return Answer(array.shape, dtype, array.astype(_LITTLE_ENDIAN[dtype], order="C", copy=False).tobytes())

@@ -1,0 +1,1 @@
+"""The wire as protobuf: the definitions and what grpcio-tools made of them (`make proto`)."""
