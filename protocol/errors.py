@@ -21,10 +21,13 @@
     │   ├── UnknownSender          nobody we have admitted
     │   ├── StandingTooLow         suspended for earlier offences
     │   ├── RateLimited            more calls than the bucket holds
+    │   ├── Overloaded             the node is answering as many calls as it takes at once
+    │   ├── TooSlow                a subscriber that read slower than the news came
     │   ├── WrongPhase             the round is not taking this message now
     │   ├── NotFound               no such round, miner or record
     │   └── NotYetPublic           answers of a round that has not resolved
     └── NodeFault          ours: configuration, disk, clock; the node says so and stops or waits
+        └── LedgerFault            a transaction that does not balance, or takes an account below its floor
 
 Each carries `code` (stable, documented under its own heading in docs/errors.md) and `public` (the
 sentence a stranger may read). The transport translates once, at the border.
@@ -170,6 +173,18 @@ class RateLimited(Ignored):
     code = "rate-limited"
 
 
+class Overloaded(Ignored):
+    """The node is answering as many calls, or feeding as many streams, as it takes at once; ask again later."""
+
+    code = "overloaded"
+
+
+class TooSlow(Ignored):
+    """A subscriber read slower than the news came, for longer than its queue lasts; it may subscribe again."""
+
+    code = "too-slow"
+
+
 class WrongPhase(Ignored):
     """The round is not taking this message now: too early, too late, or over."""
 
@@ -210,3 +225,9 @@ class PortTaken(NodeFault):
     """A port this node should listen on belongs to another process; names the address and the setting."""
 
     code = "port-taken"
+
+
+class LedgerFault(NodeFault):
+    """A transaction that does not sum to zero, takes an account below its floor, or reuses an id: a bug, never booked."""
+
+    code = "ledger-fault"
