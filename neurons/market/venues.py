@@ -138,7 +138,7 @@ class LiveVenue:
         settings = self._settings
         connector = aiohttp.TCPConnector(ssl=_verified_tls())
         self._session = aiohttp.ClientSession(connector=connector, response_class=_BoundedResponse)
-        exchange = self._exchange_class(
+        exchange = _strict(self._exchange_class)(
             {
                 "session": self._session,
                 # Not used: the session's connector verifies. ccxt would otherwise build a context per exchange.
@@ -177,6 +177,21 @@ class LiveVenue:
             if isinstance(error, getattr(errors, kind)):
                 return unavailable(self.name, problem, str(error))
         return unavailable(self.name, VenueProblem.HTTP_STATUS, str(error))
+
+
+def _strict(exchange_class: type[Any]) -> type[Any]:
+    """The exchange class, except that a reply which is no JSON is an error.
+
+    ccxt takes such a reply as text and reads it as an empty list of candles: a broken venue would look like a calm one.
+    """
+
+    def handle_errors(self: Any, status: int, reason: str, *rest: Any) -> Any:
+        parsed = rest[4]
+        if status < 400 and parsed is None:
+            raise _ccxt_errors().BadResponse(f"{self.id} answered {status} {reason} without JSON")
+        return exchange_class.handle_errors(self, status, reason, *rest)
+
+    return type(exchange_class.__name__, (exchange_class,), {"handle_errors": handle_errors})
 
 
 def candle_from_row(venue: str, row: object) -> Candle:
