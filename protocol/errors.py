@@ -228,6 +228,6 @@ class PortTaken(NodeFault):
 
 
 class LedgerFault(NodeFault):
-    """A transaction that does not sum to zero, takes an account below its floor, or reuses an id: a bug, never booked."""
+    """A transaction that does not sum to zero, takes an account below its floor or reuses an id: never booked."""
 
     code = "ledger-fault"
