@@ -12,6 +12,7 @@
     │   ├── InvalidAnswer          wrong shape or dtype, not finite, out of range
     │   ├── CommitmentMismatch     the revealed answer is not the committed one
     │   ├── Equivocation           two different signed commitments for one round
+    │   ├── SessionBroken          a stream's frame that is missing, repeated, out of order or altered
     │   └── InvalidRequest         a well-formed message that asks for nonsense
     ├── Ignored            nobody's: late, repeated, too many; costs nothing, changes nothing
     │   ├── UpgradeNeeded          a protocol version or params digest we do not know
@@ -117,6 +118,12 @@ class Equivocation(Rejected):
     """Two different signed commitments for one round: the pair is proof."""
 
     code = "equivocation"
+
+
+class SessionBroken(Rejected):
+    """A frame of a stream is missing, repeated, out of order or altered; the stream ends here."""
+
+    code = "session-broken"
 
 
 class InvalidRequest(Rejected):

@@ -34,8 +34,7 @@ def split_envelope(raw: bytes, max_bytes: int) -> tuple[bytes, bytes, bytes]:
     Raises Malformed when it is larger than `max_bytes` or not exactly one header, signature and body, and
     BadSignature when there is no signature or one of another size. Nothing is verified yet.
     """
-    if len(raw) > max_bytes:
-        raise Malformed(f"an envelope has at most {max_bytes} bytes, this one {len(raw)}", field="envelope")
+    check_size(raw, max_bytes)
     start, end = _section(raw, 0, HEADER_TAG, "header")
     header = raw[start:end]
     if end >= len(raw) or raw[end] != SIGNATURE_TAG:
@@ -50,6 +49,12 @@ def split_envelope(raw: bytes, max_bytes: int) -> tuple[bytes, bytes, bytes]:
     if end != len(raw):
         raise Malformed("bytes follow the body", field="envelope")
     return header, signature, raw[start:]
+
+
+def check_size(raw: bytes, max_bytes: int) -> None:
+    """Raises Malformed when the envelope is larger than `max_bytes`."""
+    if len(raw) > max_bytes:
+        raise Malformed(f"an envelope has at most {max_bytes} bytes, this one {len(raw)}", field="envelope")
 
 
 def _section(raw: bytes, at: int, tag: int, field: str) -> tuple[int, int]:
