@@ -1,0 +1,89 @@
+"""How much a node takes on at once, and the doors that hold it to that.
+
+A call that comes when the door is full is refused at once (Overloaded), not parked: the receipt clock of a
+round is read when the node's service sees the envelope, so a queue in front of it would make answers late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final
+
+from protocol.errors import Overloaded
+from protocol.params import WireParams
+
+ENVELOPE_OVERHEAD_BYTES: Final = 2_048
+"""What an envelope adds to its body: the header, the signature and the tags, with room to spare."""
+
+
+def max_envelope_bytes(wire: WireParams) -> int:
+    """The largest envelope that may travel, either way."""
+    return wire.max_body_bytes + ENVELOPE_OVERHEAD_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """What one node takes on at once. Times are wall seconds."""
+
+    answering: int = 1_024
+    """Unary calls between their arrival and their reply, whether they work or wait inside the node."""
+    watching: int = 1_024
+    """Watch streams."""
+    unsigned: int = 32
+    """Health and reflection streams: the only calls that nobody signs."""
+    answer_s: float = 30.0
+    """The longest that the node thinks about one call, whatever deadline the caller set."""
+    write_s: float = 10.0
+    """How long one frame of a stream may wait for its subscriber to read."""
+    grace_s: float = 5.0
+    """How long an orderly stop waits for calls in flight."""
+
+
+DEFAULT_LIMITS: Final = ServerLimits()
+
+
+class Door:
+    """Counts who is inside; use as `with door:`. Raises Overloaded when nobody more may enter."""
+
+    def __init__(self, what: str, limit: int) -> None:
+        """what: the plural that the refusal names, such as "calls"."""
+        self.what, self.limit, self.inside, self.refused = what, limit, 0, 0
+
+    def __enter__(self) -> None:
+        if self.inside >= self.limit:
+            self.refused += 1
+            raise Overloaded(f"this node takes {self.limit} {self.what} at once, ask again later", limit=self.limit)
+        self.inside += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.inside -= 1
+
+
+class Streams:
+    """The tasks that feed streams. Streams never end by themselves, so that a stopping node must end them."""
+
+    def __init__(self) -> None:
+        self.ending = False
+        self._tasks: set[asyncio.Task[object]] = set()
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "streams are fed by tasks"
+        self._tasks.add(task)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "streams are fed by tasks"
+        self._tasks.discard(task)
+
+    def end(self) -> None:
+        """Cancels every feeder; `ending` tells it why, so that it can tell its subscriber."""
+        self.ending = True
+        for task in self._tasks:
+            task.cancel()
