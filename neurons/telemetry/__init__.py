@@ -1,0 +1,45 @@
+"""What a node says of itself: events, the log they are written to, the metrics they are counted in."""
+
+from neurons.telemetry.events import (
+    AnswerTaken,
+    CallMade,
+    CallRefused,
+    CallServed,
+    CloseMissing,
+    EpochPaid,
+    Event,
+    NodeStarted,
+    NodeStopped,
+    RoundEntered,
+    StoreFailed,
+    VenueFailed,
+    VenueReported,
+)
+from neurons.telemetry.logs import adopt_standard_logging, open_log
+from neurons.telemetry.metrics import Metrics
+from neurons.telemetry.page import serving_metrics
+from neurons.telemetry.recorder import Telemetry
+from neurons.telemetry.trace import current_trace, tracing
+
+__all__ = [
+    "AnswerTaken",
+    "CallMade",
+    "CallRefused",
+    "CallServed",
+    "CloseMissing",
+    "EpochPaid",
+    "Event",
+    "Metrics",
+    "NodeStarted",
+    "NodeStopped",
+    "RoundEntered",
+    "StoreFailed",
+    "Telemetry",
+    "VenueFailed",
+    "VenueReported",
+    "adopt_standard_logging",
+    "current_trace",
+    "open_log",
+    "serving_metrics",
+    "tracing",
+]

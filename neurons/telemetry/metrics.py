@@ -1,0 +1,161 @@
+"""What Prometheus can ask of a node: counts of its events, and gauges that are read when it asks.
+
+Each node has a registry of its own, so that several live in one process. Labels come from our own closed
+lists (states, codes, purposes, configured venues), never from a stranger's bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from neurons.telemetry.events import (
+    AnswerTaken,
+    CallMade,
+    CallRefused,
+    CallServed,
+    CloseMissing,
+    EpochPaid,
+    Event,
+    RoundEntered,
+    StoreFailed,
+    VenueFailed,
+    VenueReported,
+)
+from protocol.units import MICRO, MINUTE_MS, SECOND_MS
+
+STALE_VENUE_AFTER_MS: Final = 15 * MINUTE_MS
+"""A venue whose newest close is older than three candles is stale."""
+STALLED_ROUND_AFTER_MS: Final = 10 * MINUTE_MS
+"""A round that is due for longer than this is stalled: the driver does not keep up, or cannot write."""
+LATENCY_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """A node's counters, gauges and alarms. now_ms is the node's own clock."""
+
+    def __init__(self, *, now_ms: Callable[[], int]) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._now_ms = now_ms
+        self._last_close_ms: dict[tuple[str, str], int] = {}
+        self._due_since_ms: int | None = None
+
+        self._rounds = Gauge("augury_rounds", "Rounds by state.", ["challenge", "state"], registry=registry)
+        self._entered = Counter(
+            "augury_rounds_entered", "Rounds that entered a state.", ["challenge", "state"], registry=registry
+        )
+        self._answers = Counter("augury_answers", "Answers by status.", ["challenge", "status"], registry=registry)
+        self._refusals = Counter("augury_refusals", "Refused calls by code.", ["purpose", "code"], registry=registry)
+        self._served = Histogram(
+            "augury_call_served_seconds",
+            "From a call's arrival to its reply.",
+            ["purpose"],
+            buckets=LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+        self._made = Histogram(
+            "augury_call_made_seconds",
+            "From our call to the peer's reply.",
+            ["purpose", "outcome"],
+            buckets=LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+        self._venue_age = Gauge(
+            "augury_venue_age_seconds", "Since the venue's newest close.", ["series", "venue"], registry=registry
+        )
+        self._venue_stale = Gauge(
+            "augury_venue_stale",
+            "Alarm: 1 while a venue's newest close is old.",
+            ["series", "venue"],
+            registry=registry,
+        )
+        self._venue_failures = Counter(
+            "augury_venue_failures", "Times a venue gave nothing usable.", ["series", "venue"], registry=registry
+        )
+        self._closes_missing = Counter(
+            "augury_closes_missing", "Closes without agreement.", ["series"], registry=registry
+        )
+        self._paid = Counter("augury_paid_units", "Units paid to miners.", ["challenge"], registry=registry)
+        self._store_failures = Counter("augury_store_failures", "Changes that were not kept.", registry=registry)
+        self._queues = Gauge("augury_queue_depth", "What waits in a queue.", ["queue"], registry=registry)
+        self._overdue = Gauge(
+            "augury_round_overdue_seconds", "How long the oldest due round has been waiting.", registry=registry
+        )
+        self._overdue.set_function(lambda: self.overdue_ms() / SECOND_MS)
+        self._stalled = Gauge(
+            "augury_rounds_stalled", "Alarm: 1 while a due round is not worked on.", registry=registry
+        )
+        self._stalled.set_function(lambda: float(self.is_stalled()))
+
+    def count(self, event: Event) -> None:
+        """Counts one event; an event that no metric is made of changes nothing."""
+        match event:
+            case RoundEntered(challenge=challenge, state=state, previous=previous):
+                self._entered.labels(challenge, state).inc()
+                self._rounds.labels(challenge, state).inc()
+                if previous:
+                    self._rounds.labels(challenge, previous).dec()
+            case AnswerTaken(challenge=challenge, status=status):
+                self._answers.labels(challenge, status).inc()
+            case CallRefused(purpose=purpose, code=code):
+                self._refusals.labels(purpose, code).inc()
+            case CallServed(purpose=purpose, seconds=seconds):
+                self._served.labels(purpose).observe(seconds)
+            case CallMade(purpose=purpose, outcome=outcome, seconds=seconds):
+                self._made.labels(purpose, outcome).observe(seconds)
+            case VenueReported(series=series, venue=venue, last_close_at_ms=at_ms):
+                self.watch_venue(series, venue, last_close_at_ms=at_ms)
+            case VenueFailed(series=series, venue=venue):
+                self._venue_failures.labels(series, venue).inc()
+            case CloseMissing(series=series):
+                self._closes_missing.labels(series).inc()
+            case EpochPaid(challenge=challenge, paid_micros=micros):
+                self._paid.labels(challenge).inc(micros / MICRO)
+            case StoreFailed():
+                self._store_failures.inc()
+            case _:
+                pass
+
+    def watch_rounds(self, counts: dict[tuple[str, str], int]) -> None:
+        """(challenge, state) -> rounds, as the store holds them when the node starts; events keep it current."""
+        for (challenge, state), count in counts.items():
+            self._rounds.labels(challenge, state).set(count)
+
+    def watch_queue(self, name: str, depth: Callable[[], int]) -> None:
+        """Reads a queue's depth whenever Prometheus asks."""
+        self._queues.labels(name).set_function(lambda: float(depth()))
+
+    def watch_venue(self, series: str, venue: str, *, last_close_at_ms: int) -> None:
+        """The venue's newest close ended then; its age grows from there. Call once at the start for each venue, too."""
+        key = (series, venue)
+        if key not in self._last_close_ms:
+            self._venue_age.labels(series, venue).set_function(lambda: self._age_ms(key) / SECOND_MS)
+            self._venue_stale.labels(series, venue).set_function(lambda: float(self._is_stale(key)))
+        self._last_close_ms[key] = max(last_close_at_ms, self._last_close_ms.get(key, last_close_at_ms))
+
+    def watch_due(self, due_since_ms: int | None) -> None:
+        """The oldest round that is due and not done has been so since then; None: nothing is due."""
+        self._due_since_ms = due_since_ms
+
+    def overdue_ms(self) -> int:
+        """How long the oldest due round has been waiting; 0 when none is due."""
+        return 0 if self._due_since_ms is None else max(0, self._now_ms() - self._due_since_ms)
+
+    def is_stalled(self) -> bool:
+        return self.overdue_ms() > STALLED_ROUND_AFTER_MS
+
+    def stale_venues(self) -> tuple[str, ...]:
+        """Each stale venue as `series venue`."""
+        return tuple(f"{series} {venue}" for series, venue in self._last_close_ms if self._is_stale((series, venue)))
+
+    def render(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def _age_ms(self, key: tuple[str, str]) -> int:
+        return self._now_ms() - self._last_close_ms[key]
+
+    def _is_stale(self, key: tuple[str, str]) -> bool:
+        return self._age_ms(key) > STALE_VENUE_AFTER_MS
