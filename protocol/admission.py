@@ -115,7 +115,7 @@ class Gate:
         purpose: of the call it arrived on.  peer_ip: the caller's address, without port.
         skew_ms: how far this sender's clock is known to be off, either way; at most the time window is believed.
         Raises Malformed, RateLimited, WrongNetwork, UpgradeNeeded, WrongPurpose, WrongRecipient, OutsideTimeWindow,
-        Expired, UnknownSender, BadSignature, StandingTooLow, Replayed, BodyMismatch.
+        Expired, UnknownSender, BadSignature, StandingTooLow, Replayed, BodyMismatch, Overloaded.
         """
         check_size(raw, self._max_bytes)
         if not self._addresses.take(address_block(peer_ip), now_ms=now_ms):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from protocol.messages import Answer, DType
 
 _LITTLE_ENDIAN: Final[dict[str, np.dtype[Any]]] = {"float32": np.dtype("<f4"), "float64": np.dtype("<f8")}
+_WORDS: Final[dict[type, DType]] = {np.float32: "float32", np.float64: "float64"}
 
 
 def answer_array(answer: Answer) -> NDArray[np.floating[Any]]:
@@ -26,11 +27,7 @@ def answer_of(array: NDArray[Any]) -> Answer:
     array: float32 or float64, 1 to 3 dimensions. Raises ValueError (ours) for any other dtype, and Malformed
     for a shape that no answer can have. Nothing is converted: what was not rounded to float32 is not rounded here.
     """
-    dtype: DType
-    if array.dtype == np.float32:
-        dtype = "float32"
-    elif array.dtype == np.float64:
-        dtype = "float64"
-    else:
+    dtype = _WORDS.get(array.dtype.type)
+    if dtype is None:
         raise ValueError(f"an answer holds float32 or float64, not {array.dtype}")
     return Answer(array.shape, dtype, array.astype(_LITTLE_ENDIAN[dtype], order="C", copy=False).tobytes())

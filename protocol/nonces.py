@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 
-from protocol.errors import Expired, RateLimited, Replayed
+from protocol.errors import Expired, Overloaded, Replayed
 from protocol.units import Hotkey
 
 
@@ -32,11 +32,11 @@ class NonceTable:
             raise Expired("too old to tell whether it is a repetition")
 
     def remember(self, sender: Hotkey, nonce: bytes, *, expires_at_ms: int, now_ms: int) -> None:
-        """Keeps a nonce until `expires_at_ms` has passed. Raises as `check` does; RateLimited when there is no room."""
+        """Keeps a nonce until `expires_at_ms` has passed. Raises as `check` does; Overloaded when there is no room."""
         self._forget(now_ms)
         self.check(sender, nonce, expires_at_ms=expires_at_ms)
         if len(self._held) >= self._capacity:
-            raise RateLimited("more calls are under way here than can be told apart; try again shortly")
+            raise Overloaded("no room to remember another call; ask again later")
         self._hold(sender + nonce, expires_at_ms)
 
     def restore(self, sender: Hotkey, nonce: bytes, *, expires_at_ms: int) -> None:

@@ -1,0 +1,113 @@
+"""One of every message with fixed values: what golden bytes, sizes and tables are made from."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from protocol import messages as m
+from protocol.answers import answer_of
+from protocol.keys import SigningKey
+from protocol.receipts import sign_receipt
+from protocol.units import Digest, Hotkey, Micros, Nano, Pico, PriceE8, RoundId, UnixMs
+
+VALIDATOR: Final = SigningKey(bytes(range(32)))
+MINER: Final = SigningKey(bytes(range(32, 64)))
+ROUND: Final = RoundId(bytes([0xA1]) * 32)
+DIGEST: Final = Digest(bytes([0xB2]) * 32)
+SALT: Final = bytes([0xC3]) * 32
+ANCHOR_MS: Final = UnixMs(1_760_000_100_000)
+
+OPENING: Final = m.Opening(
+    round_id=ROUND,
+    series="btc-usd-5m",
+    challenge="closes.paths",
+    anchor_at_ms=ANCHOR_MS,
+    params_version=1,
+    step_ms=300_000,
+    steps=100,
+    min_paths=64,
+    max_paths=1_000,
+    asked_paths=256,
+    sigma_pico=Pico(1_234_567_890),
+    history_digest=DIGEST,
+    opened_at_ms=UnixMs(ANCHOR_MS - 90_000),
+)
+ANSWER: Final = answer_of(np.array([[0.5, -0.25, 0.0, 1.0 / 3.0]], dtype=np.float32))
+COMMIT_EVIDENCE: Final = b"the raw envelope of a CommitReply"
+RECEIPT: Final = sign_receipt(
+    "commit",
+    ROUND,
+    MINER.hotkey,
+    evidence=COMMIT_EVIDENCE,
+    received_at_ms=ANCHOR_MS - 30_000,
+    key=VALIDATOR,
+)
+SUMMARY: Final = m.RoundSummary(
+    round_id=ROUND,
+    series="btc-usd-5m",
+    challenge="closes.point",
+    anchor_at_ms=ANCHOR_MS,
+    state="resolved",
+    reason="",
+    sigma_pico=Pico(1_234_567_890),
+    commitments=7,
+    answers=5,
+    baseline_loss_nano=Nano(812_345_678),
+    provenance="live",
+)
+
+MESSAGES: Final[tuple[m.Message, ...]] = (
+    m.CommitRequest(OPENING),
+    m.CommitReply(ROUND, DIGEST),
+    m.RevealRequest(ROUND, ANCHOR_MS, RECEIPT),
+    m.RevealReply(SALT, ANSWER),
+    m.FeedbackRequest(
+        round_id=ROUND,
+        challenge="closes.point",
+        anchor_at_ms=ANCHOR_MS,
+        state="resolved",
+        status="valid",
+        reason="beat the baseline",
+        loss_nano=Nano(790_000_000),
+        baseline_loss_nano=Nano(812_345_678),
+        gain_nano=Nano(22_345_678),
+        skill_nano=Nano(-1),
+        accrued_micros=Micros(1_250_000),
+        reveal_receipt=RECEIPT,
+    ),
+    m.FeedbackReply(),
+    m.DescribeRequest(),
+    m.DescribeReply("augury/0.1.0", "ewma", ("closes.point", "closes.paths"), "127.0.0.1:9101"),
+    m.RegisterRequest("127.0.0.1:9101", ("closes.point",)),
+    m.RegisterReply(ANCHOR_MS),
+    m.SubmitRequest("closes", ROUND.hex(), SALT, ANSWER),
+    m.SubmitReply(RECEIPT),
+    m.RoundsRequest(series="btc-usd-5m", state="resolved", before_ms=ANCHOR_MS, limit=20),
+    m.RoundsReply((SUMMARY, SUMMARY)),
+    m.StandingsRequest("btc-usd-5m", "closes.point"),
+    m.StandingsReply(
+        ANCHOR_MS,
+        (
+            m.Standing(
+                hotkey=Hotkey(MINER.hotkey),
+                rounds=300,
+                valid=298,
+                blocks=9,
+                mean_gain_nano=Nano(1_000_000),
+                lower_bound_nano=Nano(-250_000),
+                skill_nano=Nano(0),
+                accrued_micros=Micros(42),
+                paid_micros=Micros(40),
+                reason="not proven yet",
+            ),
+        ),
+    ),
+    m.ExplainRequest(ROUND, MINER.hotkey),
+    m.ExplainReply(ROUND, MINER.hotkey, (m.ExplainLine("losses", "steps 1 to 10", -5, "nano", "mean over 10 steps"),)),
+    m.WatchRequest(("rounds/btc-usd-5m/closes.point", "closes/btc-usd-5m"), bytes([0xD4]) * 32),
+    m.WatchReply(bytes([0xE5]) * 32),
+    m.RoundNews(SUMMARY),
+    m.CloseNews("btc-usd-5m", ANCHOR_MS, PriceE8(12_345_678_900_000), ""),
+)
