@@ -1,8 +1,7 @@
-"""What can be wrong with this node's own side of the network.
+"""What can be wrong with this node's own side of the network, beside a port that is taken (PortTaken).
 
 NodeFault
-├── CannotListen       the address is not ours to listen on
-│   └── AddressInUse   another process listens there already
+├── CannotListen       the address is not this node's to listen on
 └── Stopping           the node is going down; whoever was served is told so
 """
 
@@ -15,12 +14,6 @@ class CannotListen(NodeFault):
     """The node cannot listen on the address it was given: not an address of this machine, or not allowed."""
 
     code = "cannot-listen"
-
-
-class AddressInUse(CannotListen):
-    """Another process, perhaps an earlier run of this node, listens on the address already."""
-
-    code = "address-in-use"
 
 
 class Stopping(NodeFault):

@@ -11,7 +11,7 @@ from typing import Any, Final
 from neurons.transport.limits import Streams
 from neurons.transport.problems import Stopping
 from neurons.transport.status import CODE_KEY, refusal_of
-from protocol.errors import Ignored, NodeFault, Rejected, TooSlow
+from protocol.errors import AuguryError, NodeFault, TooSlow
 
 STATUS_S: Final = 1.0
 """How long a stream's last word may take to leave: behind a frame that nobody reads it would wait for ever."""
@@ -24,9 +24,9 @@ async def refuse(context: Any, error: Exception) -> None:
 
     Refusals are the node's business to count; our own faults are logged here, with the trace when it is a bug.
     """
-    if isinstance(error, NodeFault):
+    if isinstance(error, NodeFault) and not isinstance(error, Stopping):
         log.error("a call failed on this side: %s: %s", error.code, error)
-    elif not isinstance(error, Rejected | Ignored):
+    elif not isinstance(error, AuguryError):
         log.error("a call met an unexpected %s; the node lives on", type(error).__name__, exc_info=error)
     refusal = refusal_of(error)
     await context.abort(refusal.status, refusal.sentence, ((CODE_KEY, refusal.code),))

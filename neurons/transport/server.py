@@ -21,10 +21,10 @@ import grpc
 from neurons.ports import Service
 from neurons.transport.limits import DEFAULT_LIMITS, Door, ServerLimits, Streams, max_envelope_bytes
 from neurons.transport.methods import services_of
-from neurons.transport.problems import AddressInUse, CannotListen
+from neurons.transport.problems import CannotListen
 from neurons.transport.refusing import refuse, refusing
 from neurons.transport.unsigned import Health, reflection_handler
-from protocol.errors import NodeFault, TooSlow
+from protocol.errors import NodeFault, PortTaken, TooSlow
 from protocol.messages import Purpose
 from protocol.params import WireParams
 
@@ -70,7 +70,7 @@ async def serving(
     """Serves until the block ends; gives the address that it listens on, with the port that 0 became.
 
     The end is orderly: health says NOT_SERVING, streams end with Stopping, calls in flight have `grace_s`.
-    Raises AddressInUse or CannotListen (ours) before anything is served.
+    Raises PortTaken or CannotListen (ours) before anything is served.
     """
     health = health or Health()
     doors, streams = _Doors(limits), Streams()
@@ -196,7 +196,7 @@ async def _resolve(host: str, port: int) -> tuple[int, str]:
     return family, str(address[0])
 
 
-def _why_not(family: int, ip: str, host: str, port: int) -> CannotListen:
+def _why_not(family: int, ip: str, host: str, port: int) -> NodeFault:
     """gRPC only says that it could not bind; a plain socket is told why."""
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -206,7 +206,7 @@ def _why_not(family: int, ip: str, host: str, port: int) -> CannotListen:
             if error.errno != errno.EADDRINUSE:
                 why = f"cannot listen on {host}:{port}: {error.strerror}; choose an address and port of this machine"
                 return CannotListen(why, host=host, port=port)
-    return AddressInUse(
+    return PortTaken(
         f"{host}:{port} is taken by another process; stop that one, or give this node another port",
         host=host,
         port=port,

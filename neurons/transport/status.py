@@ -24,7 +24,6 @@ from protocol.errors import AuguryError, Ignored, Malformed, NodeFault, Overload
 CODE_KEY: Final = "augury-code"
 MAX_CODE_CHARS: Final = 64
 MAX_SENTENCE_CHARS: Final = 512
-OWN_FAULT: Final = "the node met a fault of its own; it has been logged there"
 
 _Code = grpc.StatusCode
 
@@ -41,6 +40,7 @@ STATUSES: Final[Mapping[type[AuguryError], grpc.StatusCode]] = MappingProxyType(
         errors.NotInReply: _Code.INVALID_ARGUMENT,
         errors.InvalidAnswer: _Code.INVALID_ARGUMENT,
         errors.CommitmentMismatch: _Code.INVALID_ARGUMENT,
+        errors.SessionBroken: _Code.INVALID_ARGUMENT,
         errors.Equivocation: _Code.ALREADY_EXISTS,
         errors.InvalidRequest: _Code.INVALID_ARGUMENT,
         errors.Ignored: _Code.ABORTED,
@@ -59,15 +59,25 @@ STATUSES: Final[Mapping[type[AuguryError], grpc.StatusCode]] = MappingProxyType(
         errors.NodeFault: _Code.INTERNAL,
         errors.InvalidSetting: _Code.INTERNAL,
         errors.TooLittleHistory: _Code.UNAVAILABLE,
+        errors.PortTaken: _Code.INTERNAL,
+        errors.LedgerFault: _Code.INTERNAL,
         ports.PeerUnreachable: _Code.UNAVAILABLE,
         ports.StoreUnavailable: _Code.UNAVAILABLE,
         ports.VenueUnavailable: _Code.UNAVAILABLE,
         problems.CannotListen: _Code.INTERNAL,
-        problems.AddressInUse: _Code.INTERNAL,
         problems.Stopping: _Code.UNAVAILABLE,
     }
 )
 """Every class of protocol.errors, neurons.ports and neurons.transport; others take their nearest ancestor's status."""
+
+OWN_FAULT: Final = "the node met a fault of its own, which is logged there"
+FAULT_SENTENCES: Final[Mapping[type[AuguryError], str]] = MappingProxyType(
+    {
+        ports.StoreUnavailable: "the node cannot store anything just now; ask again later",
+        problems.Stopping: "the node is stopping; ask again later",
+    }
+)
+"""What a stranger reads of our own faults; of every other one, OWN_FAULT."""
 
 _REFUSALS: Final[Mapping[str, type[AuguryError]]] = MappingProxyType(
     {error.code: error for error in STATUSES if issubclass(error, Rejected | Ignored)}
@@ -103,7 +113,7 @@ def refusal_of(error: Exception) -> Refusal:
     if isinstance(error, Rejected | Ignored):
         return Refusal(status_of(type(error)), error.code, _clean(error.public))
     if isinstance(error, AuguryError):
-        return Refusal(status_of(type(error)), error.code, OWN_FAULT)
+        return Refusal(status_of(type(error)), error.code, FAULT_SENTENCES.get(type(error), OWN_FAULT))
     return Refusal(_Code.INTERNAL, NodeFault.code, OWN_FAULT)
 
 
