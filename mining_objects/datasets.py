@@ -1,0 +1,201 @@
+"""From recorded candles to training examples: read strictly, split by time, aligned to the exact step.
+
+    candle file --read_candles--> Window --compute_features--> rows --Examples--> (inputs up to T, outcomes after T)
+
+Alignment, once and for all: example i belongs to row i of the grid, whose candle ends at T. Its inputs are rows
+<= i; its outcome at step k is ln(close[i + k] / close[i]).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from mining_objects.base_mining_model import Floats, Window
+from mining_objects.errors import BadCandles
+from protocol.units import MINUTE_MS
+
+COLUMNS: Final = ("open_time_ms", "open", "high", "low", "close", "volume")
+STEP_MS: Final = 5 * MINUTE_MS
+MANIFEST_NAME: Final = "manifest.json"
+MANIFEST_FORMAT: Final = "augury/candles/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Candles that are missing: open times of the first and last of them, and how many."""
+
+    first_ms: int
+    last_ms: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Rows of one grid for three purposes, each later than the one before and apart by an embargo."""
+
+    train: range
+    validation: range
+    test: range
+
+
+def read_table(path: Path) -> dict[str, NDArray[np.generic]]:
+    """The columns of a candle file as they are, in COLUMNS' order and types. Raises BadCandles for wrong columns."""
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as broken:
+        raise BadCandles(f"cannot read {path} as Parquet: {broken}", path=str(path)) from broken
+    absent = [name for name in COLUMNS if name not in table.column_names]
+    if absent:
+        raise BadCandles(
+            f"{path.name} lacks {', '.join(absent)}; it has {', '.join(table.column_names)}", path=str(path)
+        )
+    kinds = {name: np.int64 if name == "open_time_ms" else np.float64 for name in COLUMNS}
+    try:
+        return {name: table[name].to_numpy().astype(kinds[name], casting="safe") for name in COLUMNS}
+    except TypeError as wrong:
+        raise BadCandles(f"{path.name}: a column has the wrong type: {wrong}", path=str(path)) from wrong
+
+
+def check_candles(columns: dict[str, NDArray[np.generic]], name: str, step_ms: int = STEP_MS) -> None:
+    """Raises BadCandles at the first row that is NaN, not positive, inconsistent, repeated, out of order or off the grid."""
+    times = columns["open_time_ms"].astype(np.int64)
+    if not len(times):
+        raise BadCandles(f"{name} has no rows")
+    prices = np.stack([columns[c].astype(np.float64) for c in ("open", "high", "low", "close")])
+    volume = columns["volume"].astype(np.float64)
+    middle = prices[[0, 3]]
+    faults = (
+        ("has a NaN or infinite number", ~(np.isfinite(prices).all(axis=0) & np.isfinite(volume))),
+        ("has a price that is not positive", (prices <= 0).any(axis=0)),
+        ("has a negative volume", volume < 0),
+        (
+            "has its open or close outside low..high",
+            (middle > prices[1]).any(axis=0) | (middle < prices[2]).any(axis=0),
+        ),
+        (f"is off the {step_ms} ms grid", times % step_ms != 0),
+        ("repeats the time of the row before", np.concatenate([[False], np.diff(times) == 0])),
+        ("is earlier than the row before: the file is not sorted", np.concatenate([[False], np.diff(times) < 0])),
+    )
+    for fault, rows in faults:
+        if rows.any():
+            row = int(np.argmax(rows))
+            raise BadCandles(
+                f"{name}: row {row} (open_time_ms {times[row]}) {fault}; {int(rows.sum())} such rows",
+                path=name,
+                row=row,
+            )
+
+
+def read_candles(path: Path, *, series: str | None = None, step_ms: int = STEP_MS) -> Window:
+    """A candle file, or a dataset folder of one series, as one checked window with NaN rows for missing candles.
+
+    Raises BadCandles naming the first offender, or the checksum of the folder's manifest that does not match.
+    """
+    if path.is_dir():
+        path = verified_file(path)
+    columns = read_table(path)
+    check_candles(columns, path.name, step_ms)
+    times = columns["open_time_ms"].astype(np.int64)
+    numbers = {name: columns[name].astype(np.float64) for name in COLUMNS[1:]}
+    return Window.on_grid(series or path.stem, step_ms, times, numbers)
+
+
+def verified_file(folder: Path) -> Path:
+    """The one candle file of a dataset folder, its SHA-256 checked against the manifest. Raises BadCandles."""
+    manifest_path = folder / MANIFEST_NAME
+    try:
+        manifest = json.loads(manifest_path.read_bytes())
+        files = manifest["files"]
+    except (OSError, ValueError, KeyError, TypeError) as broken:
+        raise BadCandles(f"{manifest_path} is no dataset manifest: {broken}", path=str(manifest_path)) from broken
+    if manifest.get("format") != MANIFEST_FORMAT or len(files) != 1:
+        raise BadCandles(f"{folder} holds {len(files)} files; name the one to read", path=str(folder))
+    (name, facts), *_ = files.items()
+    path = folder / Path(name).name
+    if sha256_of(path) != facts.get("sha256"):
+        raise BadCandles(f"{path} is not the file its manifest describes: the SHA-256 differs", path=str(path))
+    return path
+
+
+def sha256_of(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes. Raises BadCandles when it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as absent:
+        raise BadCandles(f"cannot read {path}: {absent.strerror}", path=str(path)) from absent
+
+
+def gaps_of(window: Window) -> list[Gap]:
+    """Every run of missing candles, oldest first."""
+    absent = np.concatenate([[False], np.isnan(window.close), [False]]).astype(np.int8)
+    starts, stops = np.flatnonzero(np.diff(absent) == 1), np.flatnonzero(np.diff(absent) == -1)
+    times = window.open_time_ms
+    return [Gap(int(times[a]), int(times[b - 1]), int(b - a)) for a, b in zip(starts, stops, strict=True)]
+
+
+def split_by_time(
+    window: Window, *, validation_from_ms: int, test_from_ms: int, until_ms: int, embargo_steps: int
+) -> Split:
+    """Rows whose candles end before validation, before the test, and before the end, with `embargo_steps` between.
+
+    The embargo must be at least the horizon: then no outcome of one part is seen by the next.
+    Raises BadCandles when a part would be empty.
+    """
+    ends = window.open_time_ms + window.step_ms
+    first, second, third = (int(np.searchsorted(ends, at)) for at in (validation_from_ms, test_from_ms, until_ms))
+    parts = Split(range(first - embargo_steps), range(first, second - embargo_steps), range(second, third))
+    for name in ("train", "validation"):
+        if not len(getattr(parts, name)):
+            raise BadCandles(f"{window.series}: no candles for {name}; move the dates or shorten the embargo")
+    return parts
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Training examples over one feature matrix; inputs are views, so nothing is copied until a batch is taken.
+
+    features: (n, f).  rows: (e,), the row i of each example.  outcomes: (e, len(steps)), log-returns from close[i].
+    scale: (e,), the last day's root mean square return at row i.
+    """
+
+    features: NDArray[np.float32]
+    rows: NDArray[np.int64]
+    outcomes: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    lookback: int
+
+    def inputs(self, chosen: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Shape (len(chosen), lookback, f): feature rows i - lookback + 1 .. i of each chosen example."""
+        views = sliding_window_view(self.features, self.lookback, axis=0)
+        return np.ascontiguousarray(views[self.rows[chosen] - self.lookback + 1].transpose(0, 2, 1))
+
+
+def make_examples(
+    window: Window,
+    features: NDArray[np.float32],
+    scale: Floats,
+    rows: range,
+    *,
+    lookback: int,
+    warm_up: int,
+    steps: tuple[int, ...],
+    stride: int,
+) -> Examples:
+    """Every stride-th row of `rows` with a whole lookback behind it, and all outcomes known inside `rows`."""
+    first = max(rows.start, warm_up + lookback - 1)
+    candidates = np.arange(first, rows.stop - max(steps), stride, dtype=np.int64)
+    log_close = np.log(window.close)
+    outcomes = log_close[candidates[:, None] + np.asarray(steps)] - log_close[candidates][:, None]
+    usable = np.isfinite(outcomes).all(axis=1) & (scale[candidates] > 0)
+    kept = candidates[usable]
+    return Examples(features, kept, outcomes[usable].astype(np.float32), scale[kept].astype(np.float32), lookback)

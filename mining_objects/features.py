@@ -1,0 +1,106 @@
+"""What a learning model is shown of each candle: numbers without unit, computed from that candle and earlier ones.
+
+Every row is scaled by its own past only: sizes are divided by the root mean square return of the last day, volume
+by the last day's mean. So a feature means the same at any price, and training and serving compute the same numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mining_objects.base_mining_model import Floats, Window
+from mining_objects.causal import rolling_mean
+from mining_objects.financial_market_indicators import bollinger, macd, rsi
+from protocol.units import DAY_MS
+
+DAY_STEPS: Final = 288
+SPANS: Final = (3, 12, 36, 72, 144, 576, 2016)
+"""Spans in candles over which realised volatility is compared with the last day's."""
+WARM_UP: Final = max(SPANS)
+"""Candles before a row that its features look at; earlier rows of the matrix are zero."""
+HARMONICS: Final = 3
+
+NAMES: Final = (
+    "return",
+    "range",
+    "body",
+    "volume",
+    "volume_hour",
+    "absolute_moves",
+    *(f"volatility_{span}" for span in SPANS),
+    "rsi",
+    "macd_histogram",
+    "bollinger_position",
+    *(f"{wave}_{period}_{h}" for period in ("day", "week") for h in range(1, HARMONICS + 1) for wave in ("sin", "cos")),
+)
+"""The columns of the matrix, in order."""
+
+_LARGEST: Final = 8.0
+_TINY: Final = 1e-8
+
+
+def scale_of(returns: Floats) -> Floats:
+    """Shape (n,): root mean square log-return of the last day up to each row, at least 1e-8; NaN before a day."""
+    return np.sqrt(np.maximum(rolling_mean(returns**2, DAY_STEPS), _TINY**2))
+
+
+def compute_features(window: Window) -> NDArray[np.float32]:
+    """Shape (n, len(NAMES)), finite, within +-8: row t depends on rows <= t alone.
+
+    Rows of missing candles show 0 where the candle itself is described, and go on with the past elsewhere.
+    """
+    returns = window.log_returns()
+    scale = scale_of(returns)
+    close = _last_known(window.close)
+    variance = scale**2
+    columns = [
+        returns / scale,
+        _log_ratio((window.high - window.low) / window.close, scale),
+        (window.close - window.open) / window.open / scale,
+        _log_ratio(window.volume, rolling_mean(window.volume, DAY_STEPS)),
+        _log_ratio(rolling_mean(window.volume, 12), rolling_mean(window.volume, DAY_STEPS)),
+        _log_ratio(rolling_mean(np.abs(returns), DAY_STEPS), scale),
+        *(0.5 * _log_ratio(rolling_mean(returns**2, span), variance, floor=1e-3) for span in SPANS),
+        (rsi(close) - 50.0) / 25.0,
+        macd(close).histogram / close / scale,
+        _band_position(close),
+        *clock_waves(window.open_time_ms + window.step_ms),
+    ]
+    matrix = np.clip(np.nan_to_num(np.stack(columns, axis=1), nan=0.0), -_LARGEST, _LARGEST)
+    matrix[:WARM_UP] = 0.0
+    return matrix.astype(np.float32)
+
+
+def clock_waves(at_ms: NDArray[np.int64]) -> list[Floats]:
+    """sin and cos of the first three harmonics of the day and of the week (UTC, from Thursday) at these instants."""
+    waves = []
+    for period in (DAY_MS, 7 * DAY_MS):
+        turn = 2.0 * np.pi * (at_ms % period) / period
+        for harmonic in range(1, HARMONICS + 1):
+            waves += [np.sin(harmonic * turn), np.cos(harmonic * turn)]
+    return waves
+
+
+def _log_ratio(values: Floats, reference: Floats, floor: float = 1e-2) -> Floats:
+    """ln of values / reference, never below ln(floor); NaN where either is missing or the reference is 0."""
+    ratio = np.full(len(values), np.nan)
+    np.divide(values, reference, out=ratio, where=reference > 0)
+    return np.log(np.maximum(ratio, floor))
+
+
+def _band_position(close: Floats) -> Floats:
+    """-1 on the lower Bollinger band, 0 in the middle, 1 on the upper; 0 where the bands coincide."""
+    bands = bollinger(close)
+    width = bands.upper - bands.middle
+    position = np.zeros(len(close))
+    np.divide(close - bands.middle, width, out=position, where=width > 0)
+    return position
+
+
+def _last_known(values: Floats) -> Floats:
+    """Each missing number replaced by the last one before it, for indicators that need one a row; the first is kept."""
+    known = np.where(np.isnan(values), 0, np.arange(len(values)))
+    return values[np.maximum.accumulate(known)]

@@ -1,0 +1,180 @@
+"""The stacked LSTM: reads the last hours candle by candle and says how far the next steps may go, and a little where.
+
+What it learns is the term structure of volatility: for a few anchor steps k the logarithm of the typical size of
+the log-return over k steps, in units of scale * sqrt(k), where scale is the last day's root mean square return.
+Beside it a mean per anchor, of which only the share that helped in the validation period is used. Between anchors
+both are interpolated. Paths are Gaussian walks whose variance grows as the term structure says; each step is then
+bent to the shape that the residuals of the training period had there (fat tails), keeping the order of the paths.
+
+The idea is that of the LSTM of Taoshi's time-series-prediction-subnet (stacked layers, candles and clock as
+inputs, ten anchors between which a line is drawn). Here outcomes belong to the exact steps after the inputs, inputs
+are scaled by their own past, and training stops early on a later validation period.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, Final, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mining_objects import features
+from mining_objects.base_mining_model import Floats, Forecast, Forecaster, Window
+from mining_objects.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from mining_objects.devices import pick_device
+from mining_objects.errors import BrokenCheckpoint
+
+INSTALLED_WEIGHTS: Final = Path(__file__).parent.parent / "weights" / "lstm"
+Z_GRID: Final = np.linspace(-4.0, 4.0, 65)
+"""Normal scores at which the shape of the residuals is tabulated."""
+
+
+@dataclass(frozen=True, slots=True)
+class LstmConfig:
+    """lookback: candles the LSTM reads.  anchors: steps it answers for; beyond the last, its value goes on."""
+
+    lookback: int = 96
+    hidden: int = 48
+    layers: int = 2
+    dropout: float = 0.2
+    anchors: tuple[int, ...] = (1, 3, 6, 12, 24, 36, 48, 60, 72, 84, 100, 112)
+    largest_log_scale: float = 2.5
+    """The typical size stays within e**-this and e**this of scale * sqrt(k), whatever the input."""
+    features: tuple[str, ...] = features.NAMES
+
+    @classmethod
+    def from_card(cls, card: dict[str, Any]) -> Self:
+        """Raises BrokenCheckpoint for fields this version does not know, lacks, or computes otherwise."""
+        if set(card) != {f.name for f in fields(cls)}:
+            raise BrokenCheckpoint(f"the card's config has the fields {sorted(card)}, want those of {cls.__name__}")
+        config = cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in card.items()})
+        if config.features != features.NAMES:
+            raise BrokenCheckpoint("the weights were trained on other features than this version computes")
+        return config
+
+
+class LstmNetwork(nn.Module):
+    """(batch, lookback, features) -> mean and log of the deviation, each (batch, anchors), in units of scale * sqrt(k)."""
+
+    def __init__(self, config: LstmConfig) -> None:
+        super().__init__()
+        width, anchors = len(config.features), len(config.anchors)
+        self.largest_log_scale = config.largest_log_scale
+        self.register_buffer("feature_mean", torch.zeros(width))
+        self.register_buffer("feature_deviation", torch.ones(width))
+        self.register_buffer("mean_share", torch.zeros(()))
+        self.register_buffer("residual_shape", torch.tensor(Z_GRID, dtype=torch.float32).repeat(anchors, 1))
+        dropout = config.dropout if config.layers > 1 else 0.0
+        self.lstm = nn.LSTM(width, config.hidden, config.layers, batch_first=True, dropout=dropout)
+        self.dropout = nn.Dropout(config.dropout)
+        self.scale_head = nn.Sequential(
+            nn.Linear(config.hidden + width, config.hidden), nn.Tanh(), nn.Linear(config.hidden, anchors)
+        )
+        self.mean_head = nn.Linear(config.hidden, anchors)
+        for last in (self.scale_head[2], self.mean_head):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        normal = (inputs - self.feature_mean) / self.feature_deviation
+        seen, _ = self.lstm(normal)
+        state = self.dropout(seen[:, -1])
+        raw = self.scale_head(torch.cat([state, normal[:, -1]], dim=1))
+        return self.mean_head(state), self.largest_log_scale * torch.tanh(raw / self.largest_log_scale)
+
+
+class Lstm(Forecaster):
+    """The network behind the Forecaster port; one batched pass for all windows."""
+
+    name: ClassVar[str] = "lstm"
+    oversample: ClassVar[int] = 2
+
+    def __init__(self, config: LstmConfig, network: LstmNetwork, *, device: str = "cpu") -> None:
+        self.config = config
+        self.device = pick_device(device)
+        self.network = network.to(self.device).eval()
+        self.lookback = features.WARM_UP + config.lookback
+        self.least = self.lookback
+        self._mean_share = float(network.mean_share)
+        self._shape = network.residual_shape.cpu().numpy().astype(np.float64)
+
+    @classmethod
+    def load(cls, folder: Path | None = None, *, device: str = "cpu") -> Self:
+        """From a checkpoint folder, by default the weights installed with the package. Raises BrokenCheckpoint."""
+        checkpoint = load_checkpoint(folder or INSTALLED_WEIGHTS, model=cls.name)
+        config = LstmConfig.from_card(checkpoint.config)
+        network = LstmNetwork(config)
+        try:
+            network.load_state_dict({name: torch.from_numpy(t.copy()) for name, t in checkpoint.tensors.items()})
+        except RuntimeError as mismatch:
+            raise BrokenCheckpoint(f"the weights do not fit the card's config: {mismatch}") from mismatch
+        if not all(torch.isfinite(t).all() for t in network.state_dict().values()):
+            raise BrokenCheckpoint("the weights hold numbers that are not finite")
+        return cls(config, network, device=device)
+
+    def save(self, folder: Path, training: dict[str, Any]) -> None:
+        """Writes weights and card; `training` is what the card tells about their making."""
+        tensors = {name: t.detach().cpu().numpy() for name, t in self.network.state_dict().items()}
+        save_checkpoint(folder, Checkpoint(self.name, asdict(self.config), training, tensors))
+
+    def simulate(
+        self, windows: Sequence[Window], *, steps: int, paths: int, chances: Sequence[np.random.Generator]
+    ) -> list[Forecast]:
+        matrices = [features.compute_features(window)[-self.config.lookback :] for window in windows]
+        means, log_scales = self.term_structure(np.stack(matrices))
+        answers = []
+        for window, mean, log_scale, chance in zip(windows, means, log_scales, chances, strict=True):
+            recent = window.rows(max(0, len(window) - features.DAY_STEPS - 1), len(window))
+            scale = float(np.nan_to_num(features.scale_of(recent.log_returns())[-1]))
+            point, deviation = self.along_steps(mean, log_scale, scale, steps)
+            walk = self._bent_walk(deviation, paths, chance)
+            answers.append(Forecast(point=point, paths=point + walk))
+        return answers
+
+    def term_structure(self, inputs: NDArray[np.float32]) -> tuple[Floats, Floats]:
+        """(batch, lookback, features) -> used mean and log deviation at the anchors, in units of scale * sqrt(k)."""
+        with torch.inference_mode():
+            mean, log_scale = self.network(torch.from_numpy(inputs).to(self.device))
+        return self._mean_share * mean.cpu().numpy().astype(np.float64), log_scale.cpu().numpy().astype(np.float64)
+
+    def along_steps(self, mean: Floats, log_scale: Floats, scale: float, steps: int) -> tuple[Floats, Floats]:
+        """Mean and deviation of the log-return over 1..steps steps; the deviation never falls."""
+        k = np.arange(1, steps + 1)
+        unit = scale * np.sqrt(k)
+        deviation = unit * np.exp(np.interp(k, self.config.anchors, log_scale))
+        return unit * np.interp(k, self.config.anchors, mean), np.maximum.accumulate(deviation)
+
+    def _bent_walk(self, deviation: Floats, paths: int, chance: np.random.Generator) -> Floats:
+        """Shape (paths, steps): a Gaussian walk with these deviations, mirrored, each step bent to the residuals' shape."""
+        steps, half = len(deviation), (paths + 1) // 2
+        growth = np.sqrt(np.diff(deviation**2, prepend=0.0))
+        walk = np.cumsum(growth * chance.standard_normal((half, steps)), axis=1)
+        scores = walk / np.maximum(deviation, np.finfo(np.float64).tiny)
+        place = np.clip((scores - Z_GRID[0]) / (Z_GRID[1] - Z_GRID[0]), 0.0, len(Z_GRID) - 1.001)
+        below = place.astype(np.int64)
+        shape = _interpolate_rows(self._shape, self.config.anchors, steps)
+        at = below + len(Z_GRID) * np.arange(steps)
+        low, high = shape.ravel()[at], shape.ravel()[at + 1]
+        bent = (low + (place - below) * (high - low)) * deviation
+        return np.concatenate([bent, -bent])[:paths]
+
+
+def _interpolate_rows(table: Floats, anchors: tuple[int, ...], steps: int) -> Floats:
+    """Rows of table stand at the anchors; the rows at steps 1..steps, linear between, constant beyond."""
+    place = np.interp(np.arange(1, steps + 1), anchors, np.arange(len(anchors)))
+    low = np.minimum(place.astype(np.int64), len(anchors) - 2)
+    share = (place - low)[:, None]
+    return (1.0 - share) * table[low] + share * table[low + 1]
+
+
+def tabulate_shape(residuals: Floats) -> Floats:
+    """Quantiles of standardised residuals, made symmetric, at the normal scores Z_GRID: (e, anchors) -> (anchors, 65)."""
+    both = np.sort(np.concatenate([residuals, -residuals]), axis=0)
+    levels = np.array([0.5 * (1.0 + math.erf(z / math.sqrt(2.0))) for z in Z_GRID])
+    return np.quantile(both, levels, axis=0).T
