@@ -43,7 +43,7 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Writes both files into folder (made if absent); the card last and in one step, so that a card means whole weights."""
+    """Writes both files into folder, made if absent; the card last and in one step, so a card means whole weights."""
     folder.mkdir(parents=True, exist_ok=True)
     payload = tensors_to_bytes({name: np.ascontiguousarray(t) for name, t in sorted(checkpoint.tensors.items())})
     card = {
@@ -71,7 +71,7 @@ def load_checkpoint(folder: Path, *, model: str) -> Checkpoint:
     found = hashlib.sha256(payload).hexdigest()
     if found != card.get("sha256"):
         raise BrokenCheckpoint(
-            f"{folder / WEIGHTS_NAME} is damaged or exchanged: its SHA-256 is {found}, the card says {card.get('sha256')}",
+            f"{folder / WEIGHTS_NAME} is damaged or exchanged: SHA-256 {found}, but the card says {card.get('sha256')}",
             path=str(folder),
         )
     try:

@@ -67,21 +67,22 @@ def read_table(path: Path) -> dict[str, NDArray[np.generic]]:
 
 
 def check_candles(columns: dict[str, NDArray[np.generic]], name: str, step_ms: int = STEP_MS) -> None:
-    """Raises BadCandles at the first row that is NaN, not positive, inconsistent, repeated, out of order or off the grid."""
+    """Raises BadCandles naming the first offending row and how many there are.
+
+    Refused: NaN and infinite numbers, prices <= 0, volumes < 0, open or close outside low..high, times that repeat,
+    run backwards or lie off the grid. Missing candles are no fault: see gaps_of.
+    """
     times = columns["open_time_ms"].astype(np.int64)
     if not len(times):
         raise BadCandles(f"{name} has no rows")
     prices = np.stack([columns[c].astype(np.float64) for c in ("open", "high", "low", "close")])
     volume = columns["volume"].astype(np.float64)
-    middle = prices[[0, 3]]
+    outside = ((prices[[0, 3]] > prices[1]) | (prices[[0, 3]] < prices[2])).any(axis=0)
     faults = (
         ("has a NaN or infinite number", ~(np.isfinite(prices).all(axis=0) & np.isfinite(volume))),
         ("has a price that is not positive", (prices <= 0).any(axis=0)),
         ("has a negative volume", volume < 0),
-        (
-            "has its open or close outside low..high",
-            (middle > prices[1]).any(axis=0) | (middle < prices[2]).any(axis=0),
-        ),
+        ("has its open or close outside low..high", outside),
         (f"is off the {step_ms} ms grid", times % step_ms != 0),
         ("repeats the time of the row before", np.concatenate([[False], np.diff(times) == 0])),
         ("is earlier than the row before: the file is not sorted", np.concatenate([[False], np.diff(times) < 0])),
@@ -89,11 +90,8 @@ def check_candles(columns: dict[str, NDArray[np.generic]], name: str, step_ms: i
     for fault, rows in faults:
         if rows.any():
             row = int(np.argmax(rows))
-            raise BadCandles(
-                f"{name}: row {row} (open_time_ms {times[row]}) {fault}; {int(rows.sum())} such rows",
-                path=name,
-                row=row,
-            )
+            count = int(rows.sum())
+            raise BadCandles(f"{name}: row {row} (open_time_ms {times[row]}) {fault}; {count} such rows", row=row)
 
 
 def read_candles(path: Path, *, series: str | None = None, step_ms: int = STEP_MS) -> Window:

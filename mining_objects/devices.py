@@ -22,7 +22,5 @@ def pick_device(name: str = "auto") -> torch.device:
     if name not in present:
         raise InvalidSetting(f"no device is called {name!r}; there are {', '.join(CHOICES)}", setting="device")
     if not present[name]:
-        raise InvalidSetting(
-            f"this machine has no {name} device that torch can use; try --device auto", setting="device"
-        )
+        raise InvalidSetting(f"torch finds no {name} device here; try --device auto", setting="device")
     return torch.device(name)

@@ -44,7 +44,8 @@ _TINY: Final = 1e-8
 
 def scale_of(returns: Floats) -> Floats:
     """Shape (n,): root mean square log-return of the last day up to each row, at least 1e-8; NaN before a day."""
-    return np.sqrt(np.maximum(rolling_mean(returns**2, DAY_STEPS), _TINY**2))
+    scale: Floats = np.sqrt(np.maximum(rolling_mean(returns**2, DAY_STEPS), _TINY**2))
+    return scale
 
 
 def compute_features(window: Window) -> NDArray[np.float32]:
@@ -69,9 +70,9 @@ def compute_features(window: Window) -> NDArray[np.float32]:
         _band_position(close),
         *clock_waves(window.open_time_ms + window.step_ms),
     ]
-    matrix = np.clip(np.nan_to_num(np.stack(columns, axis=1), nan=0.0), -_LARGEST, _LARGEST)
+    matrix = np.nan_to_num(np.stack(columns, axis=1), nan=0.0).astype(np.float32)
     matrix[:WARM_UP] = 0.0
-    return matrix.astype(np.float32)
+    return np.clip(matrix, -_LARGEST, _LARGEST)
 
 
 def clock_waves(at_ms: NDArray[np.int64]) -> list[Floats]:
@@ -88,7 +89,8 @@ def _log_ratio(values: Floats, reference: Floats, floor: float = 1e-2) -> Floats
     """ln of values / reference, never below ln(floor); NaN where either is missing or the reference is 0."""
     ratio = np.full(len(values), np.nan)
     np.divide(values, reference, out=ratio, where=reference > 0)
-    return np.log(np.maximum(ratio, floor))
+    logarithm: Floats = np.log(np.maximum(ratio, floor))
+    return logarithm
 
 
 def _band_position(close: Floats) -> Floats:

@@ -16,7 +16,7 @@ _ROOT_PI: Final = math.sqrt(math.pi)
 
 
 def gaussian_crps(outcome: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
-    """CRPS of a normal law: s * (z (2 Phi(z) - 1) + 2 phi(z) - 1 / sqrt(pi)), z = (outcome - mean) / s; lower is better.
+    """CRPS of a normal law; lower is better: s (z (2 Phi(z) - 1) + 2 phi(z) - 1 / sqrt(pi)), z = (outcome - mean) / s.
 
     deviation: positive.  Source: Gneiting & Raftery (2007), doi:10.1198/016214506000001437, equation 21 (sign turned).
     """

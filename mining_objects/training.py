@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -85,9 +86,10 @@ def train_lstm(
         total = 0.0
         for done, chosen in enumerate(np.array_split(order.permutation(len(train.rows)), batches), start=1):
             inputs, outcome = _batch(train, chosen, model.anchors, device)
-            loss = (crps_at_anchors(network, inputs, outcome) * weights).sum(dim=1).mean()
+            mean, log_scale = network(inputs)
+            loss = (gaussian_crps(outcome, mean, log_scale.exp()) @ weights).mean()
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
             schedule.step()
@@ -113,14 +115,8 @@ def train_lstm(
 
 def step_weights(anchors: tuple[int, ...]) -> NDArray[np.float32]:
     """The part of all steps that each anchor stands for: those nearer to it than to its neighbours; sums to 1."""
-    edges = [0.5, *((a + b) / 2 for a, b in zip(anchors, anchors[1:], strict=False)), anchors[-1] + 0.5]
+    edges = [0.5, *((a + b) / 2 for a, b in pairwise(anchors)), anchors[-1] + 0.5]
     return (np.diff(edges) / (edges[-1] - edges[0])).astype(np.float32)
-
-
-def crps_at_anchors(network: LstmNetwork, inputs: Tensor, outcome: Tensor) -> Tensor:
-    """Shape (batch, anchors): CRPS in units of scale * sqrt(k). The mean learns, but cannot excuse a wrong deviation."""
-    mean, log_scale = network(inputs)
-    return gaussian_crps(outcome, mean, log_scale.exp())
 
 
 def _batch(

@@ -53,14 +53,20 @@ class LstmConfig:
         """Raises BrokenCheckpoint for fields this version does not know, lacks, or computes otherwise."""
         if set(card) != {f.name for f in fields(cls)}:
             raise BrokenCheckpoint(f"the card's config has the fields {sorted(card)}, want those of {cls.__name__}")
-        config = cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in card.items()})
+        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in card.items()}
+        config = cls(**values)
         if config.features != features.NAMES:
             raise BrokenCheckpoint("the weights were trained on other features than this version computes")
         return config
 
 
 class LstmNetwork(nn.Module):
-    """(batch, lookback, features) -> mean and log of the deviation, each (batch, anchors), in units of scale * sqrt(k)."""
+    """(batch, lookback, features) -> mean and log deviation, each (batch, anchors), in units of scale * sqrt(k)."""
+
+    feature_mean: Tensor
+    feature_deviation: Tensor
+    mean_share: Tensor
+    residual_shape: Tensor
 
     def __init__(self, config: LstmConfig) -> None:
         super().__init__()
@@ -73,13 +79,12 @@ class LstmNetwork(nn.Module):
         dropout = config.dropout if config.layers > 1 else 0.0
         self.lstm = nn.LSTM(width, config.hidden, config.layers, batch_first=True, dropout=dropout)
         self.dropout = nn.Dropout(config.dropout)
-        self.scale_head = nn.Sequential(
-            nn.Linear(config.hidden + width, config.hidden), nn.Tanh(), nn.Linear(config.hidden, anchors)
-        )
+        last = nn.Linear(config.hidden, anchors)
+        self.scale_head = nn.Sequential(nn.Linear(config.hidden + width, config.hidden), nn.Tanh(), last)
         self.mean_head = nn.Linear(config.hidden, anchors)
-        for last in (self.scale_head[2], self.mean_head):
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
+        for layer in (last, self.mean_head):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         normal = (inputs - self.feature_mean) / self.feature_deviation
@@ -151,7 +156,7 @@ class Lstm(Forecaster):
         return unit * np.interp(k, self.config.anchors, mean), np.maximum.accumulate(deviation)
 
     def _bent_walk(self, deviation: Floats, paths: int, chance: np.random.Generator) -> Floats:
-        """Shape (paths, steps): a Gaussian walk with these deviations, mirrored, each step bent to the residuals' shape."""
+        """Shape (paths, steps): a Gaussian walk with these deviations, mirrored, bent to the residuals' shape."""
         steps, half = len(deviation), (paths + 1) // 2
         growth = np.sqrt(np.diff(deviation**2, prepend=0.0))
         walk = np.cumsum(growth * chance.standard_normal((half, steps)), axis=1)
@@ -170,11 +175,13 @@ def _interpolate_rows(table: Floats, anchors: tuple[int, ...], steps: int) -> Fl
     place = np.interp(np.arange(1, steps + 1), anchors, np.arange(len(anchors)))
     low = np.minimum(place.astype(np.int64), len(anchors) - 2)
     share = (place - low)[:, None]
-    return (1.0 - share) * table[low] + share * table[low + 1]
+    rows: Floats = (1.0 - share) * table[low] + share * table[low + 1]
+    return rows
 
 
 def tabulate_shape(residuals: Floats) -> Floats:
-    """Quantiles of standardised residuals, made symmetric, at the normal scores Z_GRID: (e, anchors) -> (anchors, 65)."""
+    """Quantiles of standardised residuals, made symmetric, at the scores Z_GRID: (e, anchors) -> (anchors, 65)."""
     both = np.sort(np.concatenate([residuals, -residuals]), axis=0)
     levels = np.array([0.5 * (1.0 + math.erf(z / math.sqrt(2.0))) for z in Z_GRID])
-    return np.quantile(both, levels, axis=0).T
+    table: Floats = np.quantile(both, levels, axis=0).T
+    return table

@@ -67,8 +67,7 @@ def fit_autoregression(scaled: Floats, lags: int, penalty: float) -> Floats:
     views = sliding_window_view(scaled, lags + 1)
     past, following = views[:, :-1], views[:, -1]
     gram = past.T @ past + penalty * np.eye(lags)
-    weights: Floats = np.linalg.solve(gram, past.T @ following)
-    return weights
+    return np.linalg.solve(gram, past.T @ following).astype(np.float64)
 
 
 def continue_autoregression(scaled: Floats, weights: Floats, steps: int) -> Floats:
