@@ -11,8 +11,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from protocol.rules.ledger import Transaction
-
 from neurons.records import (
     Change,
     CloseRow,
@@ -31,7 +29,8 @@ from neurons.records import (
 )
 from protocol.errors import NodeFault
 from protocol.messages import Purpose
-from protocol.units import Digest, Hotkey, Micros, PriceE8, RoundId, UnixMs
+from protocol.rules.ledger import Balances, Transaction
+from protocol.units import Digest, Hotkey, PriceE8, RoundId, UnixMs
 
 
 class PeerUnreachable(NodeFault):
@@ -140,13 +139,16 @@ class Store(Protocol):
     async def apply(self, change: Change) -> None:
         """Returns once the whole change is durable. Concurrent changes share one commit (group commit, up to 5 ms).
 
-        Raises StoreUnavailable, in which case nothing of this change was kept.
+        Raises StoreUnavailable (try again later) or RowRefused (ours: a value that no store can keep); either way
+        nothing of this change was kept. A caller that is cancelled meanwhile does not know; it may write it again.
         """
         ...
 
     async def meta(self) -> Mapping[str, str]: ...
 
-    async def miners(self) -> Sequence[MinerRow]: ...
+    async def miners(self) -> Sequence[MinerRow]:
+        """By hotkey."""
+        ...
 
     async def closes(self, series: str, *, from_ms: int, to_ms: int) -> Sequence[CloseRow]:
         """The newest revision of each close with from_ms <= close_at_ms <= to_ms, by time."""
@@ -176,14 +178,16 @@ class Store(Protocol):
         """Rounds with from_ms <= anchor_at_ms < before_ms; empty text means any."""
         ...
 
-    async def commitments(self, round_id: RoundId) -> Sequence[CommitmentRow]: ...
+    async def commitments(self, round_id: RoundId) -> Sequence[CommitmentRow]:
+        """In the order they were received (then by hotkey)."""
+        ...
 
     async def submissions(self, round_id: RoundId) -> Sequence[SubmissionRow]:
         """In the order they were received (then by hotkey and sequence)."""
         ...
 
     async def counts(self, round_ids: Sequence[RoundId]) -> Mapping[RoundId, tuple[int, int]]:
-        """round -> (commitments, valid submissions)."""
+        """round -> (commitments, valid submissions), for every round asked about."""
         ...
 
     async def scores(
@@ -206,25 +210,34 @@ class Store(Protocol):
         """Every transaction in the order it was applied. Use as `async for t in await store.transactions()`."""
         ...
 
-    async def balances(self) -> Mapping[tuple[str, str], Micros]:
-        """(account, unit) -> the sum of its postings."""
+    async def balances(self) -> Balances:
+        """(account, unit) -> the sum of its postings; accounts that stand at zero are left out."""
         ...
 
-    async def live_nonces(self, *, now_ms: int) -> Sequence[NonceRow]: ...
+    async def live_nonces(self, *, now_ms: int) -> Sequence[NonceRow]:
+        """Nonces with expires_at_ms > now_ms, by expiry (then by hotkey and nonce)."""
+        ...
 
     async def reply(self, request: Digest) -> ReplyRow | None: ...
 
-    async def refusals(self, *, from_ms: int = 0) -> Sequence[RefusalRow]: ...
+    async def refusals(self, *, from_ms: int = 0) -> Sequence[RefusalRow]:
+        """Of hours from `from_ms` on, by hour, code and hotkey (senders that are not proved first)."""
+        ...
 
     async def draft(self, round_id: RoundId) -> DraftRow | None: ...
 
-    async def drafts(self, *, from_ms: int) -> Sequence[DraftRow]: ...
+    async def drafts(self, *, from_ms: int) -> Sequence[DraftRow]:
+        """Of rounds anchored at or after from_ms, by anchor (then by challenge)."""
+        ...
 
-    async def feedback(self, *, from_ms: int = 0) -> Sequence[FeedbackRow]: ...
+    async def feedback(self, *, from_ms: int = 0) -> Sequence[FeedbackRow]:
+        """Received at or after from_ms, by time (then by round and validator)."""
+        ...
 
     async def prune(self, *, now_ms: int, evidence_before_ms: int) -> Mapping[str, int]:
-        """Retention: drops expired nonces and replies, and the evidence and answers of rounds anchored before
-        `evidence_before_ms` (keys, statuses, commitments' digests and scores stay). Returns rows touched by table."""
+        """Retention: drops nonces and replies with expires_at_ms <= now_ms, the evidence, answers and salts of rounds
+        anchored before `evidence_before_ms` (keys, statuses, commitments' digests and scores stay), and the drafts of
+        rounds anchored before it. Returns rows touched by table."""
         ...
 
     async def aclose(self) -> None: ...

@@ -6,15 +6,16 @@ the same row twice changes nothing, so a retry after a crash is harmless:
 - insert-once rows keep the FIRST row of a key (commitments, submissions, drafts, transactions, nonces, replies);
 - upsert rows keep the LAST row of a key (meta, miners, closes, rounds, scores, pays, epochs, feedback);
 - refusals are counted: writing one adds its count to the stored one.
+
+A row that names a round's series, challenge or anchor repeats the round's own: the round's id is made of them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from protocol.rules.ledger import Transaction
-
 from protocol.messages import Answer
+from protocol.rules.ledger import Transaction
 from protocol.units import Digest, Hotkey, Micros, Nano, Pico, PriceE8, RoundId, UnixMs
 
 

@@ -1,0 +1,11 @@
+"""Alembic's way in. The connection is handed over by neurons/store/upgrade.py, inside its transaction."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from neurons.store.schema import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+with context.begin_transaction():
+    context.run_migrations()

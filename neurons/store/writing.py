@@ -1,0 +1,308 @@
+"""Rows into tables: what a change means in SQL, run by the one writer inside its open transaction.
+
+Statements come from the Core tables and are compiled once; rows go to the driver's executemany as tuples in the
+order of the table's columns, which is what makes a round of 256 answers cost little more than its bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Executable, Table
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.sqlite import insert
+
+from neurons.records import (
+    Change,
+    CloseRow,
+    CommitmentRow,
+    DraftRow,
+    EpochRow,
+    FeedbackRow,
+    MetaRow,
+    MinerRow,
+    NonceRow,
+    PayRow,
+    RefusalRow,
+    ReplyRow,
+    RoundRow,
+    ScoreRow,
+    SubmissionRow,
+)
+from neurons.store import schema
+from neurons.store.evidence import fold
+from neurons.store.names import Names
+from protocol.messages import Answer
+from protocol.rules.ledger import Transaction
+from protocol.units import Hotkey, RoundId
+
+Tuples = list[tuple[Any, ...]]
+
+
+def _sql(statement: Executable) -> str:
+    return str(statement.compile(dialect=sqlite.dialect(paramstyle="qmark")))  # type: ignore[attr-defined]
+
+
+def _insert_once(table: Table) -> str:
+    return _sql(insert(table).on_conflict_do_nothing())
+
+
+def _upsert(table: Table) -> str:
+    statement = insert(table)
+    key = [column.name for column in table.primary_key]
+    last = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in key}
+    return _sql(statement.on_conflict_do_update(index_elements=key, set_=last))
+
+
+def _add_refusals() -> str:
+    table = schema.refusals
+    statement = insert(table)
+    return _sql(
+        statement.on_conflict_do_update(
+            index_elements=["hour_ms", "code", "hotkey"],
+            set_={"count": table.c.count + statement.excluded["count"], "detail": statement.excluded["detail"]},
+        )
+    )
+
+
+WRITE: Final = {
+    "meta": _upsert(schema.meta),
+    "miners": _upsert(schema.miners),
+    "closes": _upsert(schema.closes),
+    "rounds": _upsert(schema.rounds),
+    "commitments": _insert_once(schema.commitments),
+    "submissions": _insert_once(schema.submissions),
+    "scores": _upsert(schema.scores),
+    "pays": _upsert(schema.pays),
+    "epochs": _upsert(schema.epochs),
+    "nonces": _insert_once(schema.nonces),
+    "replies": _insert_once(schema.replies),
+    "refusals": _add_refusals(),
+    "drafts": _insert_once(schema.drafts),
+    "feedback": _upsert(schema.feedback),
+}
+HOLD: Final = _insert_once(schema.holding)
+BOOK: Final = (
+    "INSERT INTO transactions (transaction_id, at_ms, kind, memo) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (transaction_id) DO NOTHING"
+)
+POST: Final = 'INSERT INTO postings ("transaction", place, account, amount_micros) VALUES (?, ?, ?, ?)'
+ADD: Final = "UPDATE accounts SET balance_micros = balance_micros + ? WHERE id = ?"
+
+
+class RowWriter:
+    """Writes changes into one connection's open transaction. Raises what the driver raises."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._hotkeys = Names[Hotkey](connection, schema.hotkeys, "hotkey")
+        self._rounds = Names[RoundId](connection, schema.round_keys, "round_id")
+        self._questions = Names[tuple[str, str]](connection, schema.questions, "series", "challenge")
+        self._layouts = Names[tuple[str, str]](connection, schema.layouts, "dtype", "shape")
+        self._accounts = Names[tuple[str, str]](connection, schema.accounts, "account", "unit")
+        self._names = (self._hotkeys, self._rounds, self._questions, self._layouts, self._accounts)
+        self._encoders: dict[str, Callable[[Iterable[Any]], Tuples]] = {
+            "meta": self._meta,
+            "miners": self._miners,
+            "closes": self._closes,
+            "rounds": self._round_rows,
+            "commitments": self._commitments,
+            "submissions": self._submissions,
+            "scores": self._scores,
+            "pays": self._pays,
+            "epochs": self._epochs,
+            "nonces": self._nonces,
+            "replies": self._replies,
+            "refusals": self._refusals,
+            "drafts": self._drafts,
+            "feedback": self._feedback,
+        }
+
+    def write(self, changes: Sequence[Change]) -> None:
+        """All rows of all changes, table by table; within a table in the order they came."""
+        for table, encode in self._encoders.items():
+            rows = [row for change in changes for row in getattr(change, table)]
+            if rows:
+                self._connection.executemany(WRITE[table], encode(rows))
+        for change in changes:
+            for transaction in change.transactions:
+                self._book(transaction)
+
+    def kept(self) -> None:
+        for names in self._names:
+            names.kept()
+
+    def dropped(self) -> None:
+        for names in self._names:
+            names.dropped()
+
+    def _book(self, transaction: Transaction) -> None:
+        t = transaction
+        cursor = self._connection.execute(BOOK, (t.id, t.at_ms, t.kind, t.memo))
+        if cursor.rowcount == 0:
+            return
+        postings, sums = [], dict[int, int]()
+        for place, posting in enumerate(t.postings):
+            account = self._accounts.id((posting.account, posting.unit))
+            postings.append((cursor.lastrowid, place, account, posting.amount_micros))
+            sums[account] = sums.get(account, 0) + posting.amount_micros
+        self._connection.executemany(POST, postings)
+        self._connection.executemany(ADD, [(amount, account) for account, amount in sums.items()])
+
+    def _hold(self, rounds: set[int]) -> None:
+        self._connection.executemany(HOLD, [(round_,) for round_ in rounds])
+
+    def _layout(self, answer: Answer) -> int:
+        return self._layouts.id((answer.dtype, ",".join(map(str, answer.shape))))
+
+    def _meta(self, rows: Iterable[MetaRow]) -> Tuples:
+        return [(r.key, r.value) for r in rows]
+
+    def _miners(self, rows: Iterable[MinerRow]) -> Tuples:
+        return [
+            (
+                self._hotkeys.id(r.hotkey),
+                r.endpoint,
+                json.dumps(r.challenges),
+                r.registered_at_ms,
+                r.offences,
+                r.suspended_until_ms,
+            )
+            for r in rows
+        ]
+
+    def _closes(self, rows: Iterable[CloseRow]) -> Tuples:
+        return [(r.series, r.close_at_ms, r.revision, r.close_e8, r.reason, r.evidence, r.agreed_at_ms) for r in rows]
+
+    def _round_rows(self, rows: Iterable[RoundRow]) -> Tuples:
+        return [
+            (
+                self._rounds.id(r.round_id),
+                self._questions.id((r.series, r.challenge)),
+                r.anchor_at_ms,
+                r.params_digest,
+                r.state,
+                r.due_at_ms,
+                r.opening,
+                r.sigma_pico,
+                r.provenance,
+                r.reason,
+                r.anchor_close_e8,
+                r.resolved_at_ms,
+                r.truth_digest,
+                r.baseline_loss_nano,
+            )
+            for r in rows
+        ]
+
+    def _commitments(self, rows: Iterable[CommitmentRow]) -> Tuples:
+        tuples = [
+            (
+                self._rounds.id(r.round_id),
+                self._hotkeys.id(r.hotkey),
+                r.commitment,
+                r.received_at_ms,
+                fold(r.evidence, r.commitment, r.hotkey, r.round_id),
+            )
+            for r in rows
+        ]
+        self._hold({t[0] for t in tuples})
+        return tuples
+
+    def _submissions(self, rows: Iterable[SubmissionRow]) -> Tuples:
+        tuples: Tuples = []
+        for r in rows:
+            answer = r.answer
+            values = b"" if answer is None else answer.values
+            tuples.append(
+                (
+                    self._rounds.id(r.round_id),
+                    self._hotkeys.id(r.hotkey),
+                    r.sequence,
+                    r.received_at_ms,
+                    r.status,
+                    r.reason,
+                    None if answer is None else self._layout(answer),
+                    r.salt,
+                    None if answer is None else values,
+                    fold(r.evidence, values, r.salt, r.hotkey),
+                )
+            )
+        self._hold({t[0] for t in tuples})
+        return tuples
+
+    def _scores(self, rows: Iterable[ScoreRow]) -> Tuples:
+        return [
+            (
+                self._questions.id((r.series, r.challenge)),
+                r.anchor_at_ms,
+                self._rounds.id(r.round_id),
+                self._hotkeys.id(r.hotkey),
+                r.status,
+                r.loss_nano,
+                r.baseline_loss_nano,
+                r.gain_nano,
+            )
+            for r in rows
+        ]
+
+    def _pays(self, rows: Iterable[PayRow]) -> Tuples:
+        return [
+            (
+                self._rounds.id(r.round_id),
+                self._hotkeys.id(r.hotkey),
+                self._questions.id((r.series, r.challenge)),
+                r.anchor_at_ms,
+                r.epoch,
+                r.skill_nano,
+                r.shared_skill_nano,
+                r.accrued_micros,
+                r.detail,
+            )
+            for r in rows
+        ]
+
+    def _epochs(self, rows: Iterable[EpochRow]) -> Tuples:
+        return [
+            (
+                self._questions.id((r.series, r.challenge)),
+                r.epoch,
+                r.closed_at_ms,
+                r.paid_micros,
+                r.reserve_micros,
+            )
+            for r in rows
+        ]
+
+    def _nonces(self, rows: Iterable[NonceRow]) -> Tuples:
+        return [(self._hotkeys.id(r.hotkey), r.nonce, r.expires_at_ms) for r in rows]
+
+    def _replies(self, rows: Iterable[ReplyRow]) -> Tuples:
+        return [(r.request, r.reply, r.expires_at_ms) for r in rows]
+
+    def _refusals(self, rows: Iterable[RefusalRow]) -> Tuples:
+        return [
+            (r.hour_ms, r.code, 0 if r.hotkey is None else self._hotkeys.id(r.hotkey), r.count, r.detail) for r in rows
+        ]
+
+    def _drafts(self, rows: Iterable[DraftRow]) -> Tuples:
+        return [
+            (
+                self._rounds.id(r.round_id),
+                self._questions.id((r.series, r.challenge)),
+                r.anchor_at_ms,
+                r.salt,
+                self._layout(r.answer),
+                r.answer.values,
+                r.commitment,
+                r.model,
+                r.made_at_ms,
+            )
+            for r in rows
+        ]
+
+    def _feedback(self, rows: Iterable[FeedbackRow]) -> Tuples:
+        return [(self._rounds.id(r.round_id), self._hotkeys.id(r.validator), r.received_at_ms, r.body) for r in rows]
