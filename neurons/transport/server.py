@@ -28,6 +28,7 @@ from protocol.errors import NodeFault, PortTaken, TooSlow
 from protocol.messages import Purpose
 from protocol.params import WireParams
 
+MAX_PORT: Final = 65_535
 MAX_METADATA_BYTES: Final = 8_192
 STREAMS_PER_CONNECTION: Final = 256
 SPARE_CALLS: Final = 64
@@ -187,10 +188,12 @@ async def _listen(server: grpc.aio.Server, host: str, port: int, tls: grpc.Serve
 
 
 async def _resolve(host: str, port: int) -> tuple[int, str]:
+    if not 0 <= port <= MAX_PORT:
+        raise CannotListen(f"a port lies in 0..{MAX_PORT}, this one is {port}", host=host, port=port)
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise CannotListen(f"{host!r} is no address of this machine ({error})", host=host, port=port) from error
     family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
     return family, str(address[0])
