@@ -13,10 +13,10 @@ from typing import Final
 from nacl import bindings
 from nacl.exceptions import BadSignatureError
 
+from protocol.messages import SIGNATURE_BYTES
 from protocol.units import HOTKEY_BYTES, Hotkey, short
 
 SEED_BYTES: Final = 32
-SIGNATURE_BYTES: Final = 64
 
 
 class SigningKey:

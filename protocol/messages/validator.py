@@ -95,6 +95,8 @@ class RoundSummary:
 
 @dataclass(frozen=True, slots=True)
 class RoundsReply:
+    """The rounds that were asked for, at most 1000."""
+
     PURPOSE: ClassVar = Purpose.ROUNDS_REPLY
     rounds: tuple[RoundSummary, ...]
 
@@ -133,6 +135,8 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class StandingsReply:
+    """The standings as the validator held them at that instant."""
+
     PURPOSE: ClassVar = Purpose.STANDINGS_REPLY
     as_of_ms: UnixMs
     standings: tuple[Standing, ...]
