@@ -26,14 +26,16 @@ class Claim:
     """What one miner brings to a round's settlement.
 
     skill_nano: its proven skill.  divisor_nano: from `similarity.sharing_divisors`, at least 10**9.
-    mean_loss_nano: over its memory (`skill.mean_loss_nano`), for the bootstrap share; None when it has no valid
-    answer in this round, which then earns it nothing of that share.
+    mean_loss_nano: over its memory (`skill.mean_loss_nano`), for the bootstrap share.
+    is_answered: whether it has a valid answer in this round; without one the round pays it nothing, whatever its
+    skill: a memory fades over weeks, and a key that has stopped must not live on it.
     """
 
     hotkey: Hotkey
     skill_nano: Nano
     divisor_nano: Nano
-    mean_loss_nano: Nano | None
+    mean_loss_nano: Nano
+    is_answered: bool = True
 
     def __post_init__(self) -> None:
         if self.skill_nano < 0 or self.divisor_nano < NANO:
@@ -48,7 +50,7 @@ class MinerPay:
     skill_nano: Nano
     divisor_nano: Nano
     shared_skill_nano: Nano
-    """skill / divisor, rounded down."""
+    """skill / divisor, rounded down; 0 without a valid answer in the round."""
     skill_part_micros: Micros
     bootstrap_part_micros: Micros
 
@@ -87,11 +89,12 @@ def settle_round(claims: Sequence[Claim], *, slice_micros: Micros, pay: PayParam
     bootstrap_pool = Micros(slice_micros * pay.bootstrap_share_ppm // MICRO)
     skill_pool = Micros(slice_micros - bootstrap_pool)
 
-    shared = [Nano(claim.skill_nano * NANO // claim.divisor_nano) for claim in claims]
+    shared = [Nano(claim.skill_nano * NANO // claim.divisor_nano if claim.is_answered else 0) for claim in claims]
     total_shared = sum(shared)
     *skill_parts, unearned = split(skill_pool, [*shared, max(pay.full_pay_skill_nano - total_shared, 0)])
 
-    odds = softmax_weights([claim.mean_loss_nano for claim in claims], temperature_nano=pay.bootstrap_temperature_nano)
+    losses = [claim.mean_loss_nano if claim.is_answered else None for claim in claims]
+    odds = softmax_weights(losses, temperature_nano=pay.bootstrap_temperature_nano)
     if any(odds):
         bootstrap_parts = split(bootstrap_pool, odds)
     else:

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from protocol.params import SharingParams
 from protocol.rules.deviations import DEVIATION_LIMIT, Deviations, seen_later
-from protocol.units import NANO, Hotkey, Nano, UnixMs
+from protocol.units import HOUR_MS, NANO, Hotkey, Nano, UnixMs
 
 Pairs = NDArray[np.float64]
 """A whole number for each ordered pair of places (i now, j earlier), shape (places, places)."""
 
+GENERATIONS: Final = 4
 _EXACT_IN_FLOAT64: Final = 2**53
 
 
@@ -37,7 +38,7 @@ class RoundDeviations:
 
 @dataclass(slots=True)
 class _Sums:
-    """Over all pairs of rounds compared at one lag, for (i now, j earlier)."""
+    """Over pairs of rounds compared at one lag, for (i now, j earlier)."""
 
     dot: Pairs
     norm_now: Pairs
@@ -45,49 +46,75 @@ class _Sums:
     norm_earlier: Pairs
     rounds: Pairs
 
+    def among(self, places: Sequence[int]) -> _Sums:
+        where = np.ix_(places, places)
+        return _Sums(self.dot[where], self.norm_now[where], self.norm_earlier[where], self.rounds[where])
+
+    def add(self, other: _Sums) -> None:
+        self.dot += other.dot
+        self.norm_now += other.norm_now
+        self.norm_earlier += other.norm_earlier
+        self.rounds += other.rounds
+
 
 class DeviationWindow:
     """The correlations of one challenge's recent rounds, kept as exact sums, so that a round costs milliseconds.
 
-    Rounds may come in any order: sums of whole numbers do not mind. They are kept in float64, for BLAS, which is
-    exact here: a product of two deviations is below 2**30, so 2**23 of them stay below 2**53, where every partial
-    sum in any order is a whole number that float64 holds. 576 rounds of 100 steps are 2**16 products; `add` checks.
+    Sums are kept by generation, a quarter of the window by anchor, and leave with their generation: the window
+    reaches back between three quarters and the whole of `window_ms`, the same for every validator. Answers
+    themselves are kept only as long as a lagged or late round may still be compared with them.
+
+    Rounds may come in any order within `late_ms`: sums of whole numbers do not mind. They are kept in float64, for
+    BLAS, which is exact here: a product of two deviations is below 2**30, so 2**23 of them stay below 2**53, where
+    every partial sum in any order is a whole number that float64 holds. 14 days of points are 4,032 rounds of 100
+    steps, 2**18.6 products; `add` refuses what would not fit.
     """
 
-    def __init__(self, sharing: SharingParams, *, step_ms: int) -> None:
+    def __init__(self, sharing: SharingParams, *, step_ms: int, late_ms: int = 2 * HOUR_MS) -> None:
+        """late_ms: how much later than a newer one a round may resolve: `TimeParams.void_after_ms`."""
         self._sharing, self._step_ms = sharing, step_ms
-        self._rounds: dict[int, tuple[NDArray[np.intp], Deviations]] = {}
+        self._generation_ms = sharing.window_ms // GENERATIONS
+        self._kept_ms = max(sharing.lags_steps) * step_ms + late_ms
+        self._answers: dict[int, tuple[NDArray[np.intp], Deviations]] = {}
+        self._anchors: dict[int, set[int]] = {}
+        self._sums: dict[tuple[int, int], _Sums] = {}
+        self._seen: dict[int, set[int]] = {}
         self._place_of: dict[Hotkey, int] = {}
         self._free: list[int] = []
-        self._rounds_at = np.zeros(0, dtype=np.int64)  # in how many rounds of the window each place is taken
-        self._sums = {lag: _Sums(*(np.zeros((0, 0)) for _ in range(4))) for lag in sharing.lags_steps}
 
     @property
     def anchors_at_ms(self) -> tuple[int, ...]:
         """Anchors of the rounds in the window, oldest first."""
-        return tuple(sorted(self._rounds))
+        return tuple(sorted(anchor for anchors in self._anchors.values() for anchor in anchors))
 
     def add(self, deviations: RoundDeviations) -> None:
-        """Takes a round in, and lets go what is anchored `window_ms` or more before the newest round.
+        """Takes a round in, and lets the generations go that the newest round leaves behind.
 
-        A round already older than that changes nothing. Raises ValueError for a round that is in already (ours).
+        A round of a generation already left behind changes nothing. Raises ValueError for a round that is in already,
+        and when sums would no longer be exact (ours).
         """
         anchor = deviations.anchor_at_ms
-        if anchor in self._rounds:
-            raise ValueError(f"the round anchored at {anchor} is in the window already")
-        newest = max(anchor, max(self._rounds, default=anchor))
-        if anchor <= newest - self._sharing.window_ms:
+        generation = anchor // self._generation_ms
+        newest = max(generation, max(self._anchors, default=generation))
+        if generation <= newest - GENERATIONS:
             return
-        hotkeys = sorted(deviations.answers)
-        places = np.array([self._place(hotkey) for hotkey in hotkeys], dtype=np.intp)
-        answers = np.stack([deviations.answers[h] for h in hotkeys]) if hotkeys else np.zeros((0, 0, 0), np.int16)
-        if (len(self._rounds) + 1) * answers[:1].size * DEVIATION_LIMIT**2 >= _EXACT_IN_FLOAT64:
-            raise ValueError(f"{len(self._rounds) + 1} rounds of shape {answers.shape[1:]} are too many to add exactly")
-        self._rounds[anchor] = places, answers
-        self._rounds_at[places] += 1
-        self._count(anchor, sign=1)
-        for old in [a for a in self._rounds if a <= newest - self._sharing.window_ms]:
+        if anchor in self._anchors.setdefault(generation, set()):
+            raise ValueError(f"the round anchored at {anchor} is in the window already")
+        for old in [g for g in self._anchors if g <= newest - GENERATIONS]:
             self._let_go(old)
+        self._anchors[generation].add(anchor)
+        hotkeys = sorted(deviations.answers)
+        if hotkeys:
+            answers = np.stack([deviations.answers[hotkey] for hotkey in hotkeys])
+            products = sum(map(len, self._anchors.values())) * answers[0].size
+            if products * DEVIATION_LIMIT**2 >= _EXACT_IN_FLOAT64:
+                raise ValueError(f"{products} products of deviations are too many to sum exactly")
+            places = np.array([self._place(hotkey) for hotkey in hotkeys], dtype=np.intp)
+            self._seen.setdefault(generation, set()).update(places.tolist())
+            self._answers[anchor] = places, answers
+            self._compare(anchor)
+        latest = max(self._answers, default=anchor)
+        self._answers = {at: kept for at, kept in self._answers.items() if at >= latest - self._kept_ms}
 
     def rho_nano(self, hotkeys: Sequence[Hotkey]) -> list[list[Nano]]:
         """rho of each pair, symmetric, 10**9 on the diagonal, rounded up so that no clone gains by rounding.
@@ -96,16 +123,17 @@ class DeviationWindow:
         are no copies, and a key's silent rounds cost it their gain. Two answers without any deviation have rho 1.
         """
         rho = [[Nano(NANO if i == j else 0) for j in range(len(hotkeys))] for i in range(len(hotkeys))]
-        known = [(i, self._place_of[h]) for i, h in enumerate(hotkeys) if h in self._place_of]
-        among = np.ix_([place for _, place in known], [place for _, place in known])
-        for sums in self._sums.values():
-            comparable = (sums.rounds[among] >= self._sharing.min_common_rounds) & (sums.dot[among] >= 0)
-            for a, b in np.argwhere(comparable).tolist():
-                i, j, now, earlier = known[a][0], known[b][0], known[a][1], known[b][1]
+        known = [i for i, hotkey in enumerate(hotkeys) if hotkey in self._place_of]
+        places = [self._place_of[hotkeys[i]] for i in known]
+        for lag in self._sharing.lags_steps:
+            total = _no_sums(len(known))
+            for (_, of_lag), sums in self._sums.items():
+                if of_lag == lag:
+                    total.add(sums.among(places))
+            for a, b in np.argwhere((total.rounds >= self._sharing.min_common_rounds) & (total.dot >= 0)).tolist():
+                i, j = known[a], known[b]
                 if i != j:
-                    one = _cosine_nano(
-                        sums.dot[now, earlier], sums.norm_now[now, earlier], sums.norm_earlier[now, earlier]
-                    )
+                    one = _cosine_nano(total.dot[a, b], total.norm_now[a, b], total.norm_earlier[a, b])
                     rho[i][j] = rho[j][i] = max(rho[i][j], one)
         return rho
 
@@ -117,48 +145,51 @@ class DeviationWindow:
         return self._place_of[hotkey]
 
     def _grow(self) -> None:
-        """Doubles the places; a place that is let go is used again, so the arrays follow the miners of the window."""
+        """More places, a quarter at a time; places that were let go are used again first."""
         was = len(self._place_of)
-        more = max(8, was)
+        more = max(16, was // 4)
         self._free = list(range(was + more - 1, was - 1, -1))
-        self._rounds_at = np.pad(self._rounds_at, (0, more))
-        for sums in self._sums.values():
-            for name in ("dot", "norm_now", "norm_earlier", "rounds"):
-                setattr(sums, name, np.pad(getattr(sums, name), ((0, more), (0, more))))
+        for key, s in self._sums.items():
+            wider = (np.pad(one, ((0, more), (0, more))) for one in (s.dot, s.norm_now, s.norm_earlier, s.rounds))
+            self._sums[key] = _Sums(*wider)
 
-    def _count(self, anchor: int, *, sign: int) -> None:
-        """Adds (or takes away) every comparison that the round anchored here is part of."""
+    def _compare(self, anchor: int) -> None:
+        """Adds every comparison that the round anchored here is part of."""
         places = len(self._place_of) + len(self._free)
         for lag, now, earlier in self._comparisons(anchor):
-            (places_now, answers_now), (places_earlier, answers_earlier) = self._rounds[now], self._rounds[earlier]
-            if not len(places_now) or not len(places_earlier):
-                continue
+            (places_now, answers_now), (places_earlier, answers_earlier) = self._answers[now], self._answers[earlier]
             left, there_now = _as_rows(places, places_now, answers_now[:, : answers_now.shape[1] - lag])
             right, there_earlier = left, there_now
             if lag > 0:
                 right, there_earlier = _as_rows(places, places_earlier, seen_later(answers_earlier, lag_steps=lag))
-            sums = self._sums[lag]
-            sums.dot += sign * (left @ right.T)
-            sums.norm_now += np.outer(sign * _squared_lengths(left), there_earlier)
-            sums.norm_earlier += np.outer(sign * there_now, _squared_lengths(right))
-            sums.rounds += np.outer(sign * there_now, there_earlier)
+            key = now // self._generation_ms, lag
+            if key not in self._sums:
+                self._sums[key] = _no_sums(places)
+            self._sums[key].add(
+                _Sums(
+                    dot=left @ right.T,
+                    norm_now=np.outer(_squared_lengths(left), there_earlier),
+                    norm_earlier=np.outer(there_now, _squared_lengths(right)),
+                    rounds=np.outer(there_now, there_earlier),
+                )
+            )
 
     def _comparisons(self, anchor: int) -> Iterator[tuple[int, int, int]]:
-        for lag in self._sums:
+        for lag in self._sharing.lags_steps:
+            apart = lag * self._step_ms
             if lag == 0:
                 yield 0, anchor, anchor
                 continue
-            apart = lag * self._step_ms
-            if anchor - apart in self._rounds:
+            if anchor - apart in self._answers:
                 yield lag, anchor, anchor - apart
-            if anchor + apart in self._rounds:
+            if anchor + apart in self._answers:
                 yield lag, anchor + apart, anchor
 
-    def _let_go(self, anchor: int) -> None:
-        self._count(anchor, sign=-1)
-        places, _ = self._rounds.pop(anchor)
-        self._rounds_at[places] -= 1
-        gone = {int(place) for place in places if self._rounds_at[place] == 0}
+    def _let_go(self, generation: int) -> None:
+        del self._anchors[generation]
+        self._sums = {key: sums for key, sums in self._sums.items() if key[0] != generation}
+        self._answers = {at: kept for at, kept in self._answers.items() if at // self._generation_ms != generation}
+        gone = self._seen.pop(generation, set()).difference(*self._seen.values())
         if gone:
             self._place_of = {hotkey: place for hotkey, place in self._place_of.items() if place not in gone}
             self._free.extend(sorted(gone, reverse=True))
@@ -211,3 +242,7 @@ def _as_rows(
 def _squared_lengths(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     lengths: NDArray[np.float64] = np.einsum("ij,ij->i", rows, rows)
     return lengths
+
+
+def _no_sums(places: int) -> _Sums:
+    return _Sums(*(np.zeros((places, places)) for _ in range(4)))
