@@ -133,6 +133,14 @@ class PriceVenue(Protocol):
     async def aclose(self) -> None: ...
 
 
+class Market(Protocol):
+    """The agreed closes of one series, as they become final."""
+
+    def closes(self, *, since_ms: int) -> AsyncIterator[CloseRow]:
+        """Every grid instant after `since_ms` in order, agreed or missing; waits for what is not final yet."""
+        ...
+
+
 class Store(Protocol):
     """Everything a node remembers. One way in (`apply`), many ways to read; nothing is state outside it."""
 

@@ -13,6 +13,7 @@ A row that names a round's series, challenge or anchor repeats the round's own: 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Final
 
 from protocol.messages import Answer
 from protocol.rules.ledger import Transaction
@@ -235,3 +236,6 @@ class Change:
 
     def __bool__(self) -> bool:
         return any(getattr(self, f.name) for f in fields(self))
+
+
+NO_CHANGE: Final = Change()

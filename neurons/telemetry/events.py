@@ -154,3 +154,15 @@ class StoreFailed(Event):
     level = "error"
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundSkipped(Event):
+    """A round could not be opened, and why."""
+
+    level = "warning"
+
+    series: str
+    challenge: str
+    anchor_at_ms: int
+    reason: str

@@ -35,7 +35,7 @@ def a_round(state: RoundState = RoundState.OPENED) -> Round:
     return replace(opened, state=state)
 
 
-@pytest.mark.parametrize(("state", "event"), itertools.product(RoundState, Event))
+@pytest.mark.parametrize(("state", "event"), list(itertools.product(RoundState, Event)))
 def test_every_event_that_is_not_in_the_table_is_refused(state: RoundState, event: Event) -> None:
     if (state, event) in TRANSITIONS:
         moved, effects = advance(a_round(state), event, time=TIME, now_ms=T)

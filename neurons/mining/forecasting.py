@@ -1,0 +1,113 @@
+"""From an opening record to an answer: one forecast per series and grid instant serves both challenges everywhere.
+
+All series of the miner are forecast in one batch when the first of them is asked for, and kept until a few instants
+have passed. The model runs outside the event loop through `offload`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Final, Protocol
+
+from mining_objects.base_mining_model import Forecast, Forecaster, Window
+from neurons.mining.candles import CandleFeed
+from neurons.ports import VenueUnavailable
+from protocol.answers import answer_of
+from protocol.errors import AuguryError, InvalidRequest, TooLittleHistory
+from protocol.messages import Answer, Opening
+from protocol.units import Hotkey
+
+INSTANTS_KEPT: Final = 8
+
+Offload = Callable[[Callable[[], list[Forecast]]], Awaitable[list[Forecast]]]
+"""Runs a model away from the event loop: `asyncio.to_thread` in life, inline where time is virtual."""
+
+
+class Answerer(Protocol):
+    """What a miner answers with. Hostile miners have their own; an honest one is a `Forecasting`."""
+
+    @property
+    def model(self) -> str: ...
+
+    async def answer(self, opening: Opening, *, now_ms: int) -> Answer: ...
+
+    async def aclose(self) -> None: ...
+
+
+class Forecasting:
+    """The forecasts of one model over the series of its feeds."""
+
+    def __init__(
+        self, model: Forecaster, feeds: Mapping[str, CandleFeed], *, me: Hotkey, paths: int, offload: Offload
+    ) -> None:
+        """paths: how many are simulated for an ensemble: the network's `asked_paths`."""
+        self._forecaster, self._feeds, self._me = model, dict(feeds), me
+        self._paths, self._offload = paths, offload
+        self._made: OrderedDict[tuple[int, int], dict[str, Forecast | AuguryError]] = OrderedDict()
+        self._locks: dict[tuple[int, int], asyncio.Lock] = {}
+
+    @property
+    def model(self) -> str:
+        return self._forecaster.name
+
+    async def answer(self, opening: Opening, *, now_ms: int) -> Answer:
+        """The answer to an opening: a (1, steps) path or an (asked_paths, steps) ensemble, float32 log-returns from T.
+
+        Raises InvalidRequest (theirs) for a series this miner does not follow, and what the model or the market raise
+        (ours): VenueUnavailable, TooLittleHistory, BrokenModel.
+        """
+        if opening.series not in self._feeds:
+            known = ", ".join(sorted(self._feeds))
+            raise InvalidRequest(f"this miner forecasts {known}, not {opening.series!r}", field="series")
+        key = (opening.anchor_at_ms, opening.steps)
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            if key not in self._made:
+                self._made[key] = await self._forecast_all(opening, now_ms)
+            while len(self._made) > INSTANTS_KEPT:
+                old, _ = self._made.popitem(last=False)
+                self._locks.pop(old, None)
+        forecast = self._made[key][opening.series]
+        if isinstance(forecast, AuguryError):
+            del self._made[key]
+            raise forecast
+        if opening.max_paths == 1:
+            return answer_of(forecast.point.reshape(1, -1))
+        return answer_of(forecast.paths[: opening.asked_paths])
+
+    async def _forecast_all(self, opening: Opening, now_ms: int) -> dict[str, Forecast | AuguryError]:
+        """One batch for all series whose candles end at the same instant; a series without candles keeps its error."""
+        until_ms = min(now_ms, opening.anchor_at_ms)
+        made: dict[str, Forecast | AuguryError] = {}
+        by_end: dict[int, list[Window]] = {}
+        for series, feed in self._feeds.items():
+            try:
+                window = await feed.window(until_ms=until_ms)
+            except (TooLittleHistory, VenueUnavailable) as error:
+                made[series] = error
+            else:
+                by_end.setdefault(window.end_ms, []).append(window)
+        for end_ms, windows in by_end.items():
+            run = partial(
+                self._forecaster.forecast,
+                windows,
+                steps=opening.steps,
+                paths=self._paths,
+                seed=self._seed(opening),
+                lead=(opening.anchor_at_ms - end_ms) // opening.step_ms,
+            )
+            made.update(zip((window.series for window in windows), await self._offload(run), strict=True))
+        return made
+
+    def _seed(self, opening: Opening) -> int:
+        """The miner's own chance for an instant: two keys with one model draw differently, one key always the same."""
+        text = self._me + opening.anchor_at_ms.to_bytes(8, "little")
+        return int.from_bytes(hashlib.sha256(b"augury/seed/1\0" + text).digest()[:8], "little")
+
+    async def aclose(self) -> None:
+        """Lets the feeds' venues go."""
+        for feed in self._feeds.values():
+            await feed.aclose()

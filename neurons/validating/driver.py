@@ -1,0 +1,289 @@
+"""The driver: the clock says what is due, the rules say what follows, the store keeps it, then it is done.
+
+One step opens the rounds whose time has come, moves every due round one state on, oldest due first and until none is
+left, and closes the epochs that are complete. Asking miners runs beside it, each window in a task of its own. A restart
+is the same step: whatever is due is due, and a window that is still open is asked again for what is missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from neurons.ports import StoreUnavailable
+from neurons.records import Change, MinerRow, RoundRow
+from neurons.telemetry import EpochPaid, RoundEntered, RoundSkipped, StoreFailed
+from neurons.validating.asking import Asker
+from neurons.validating.parts import ValidatorParts
+from neurons.validating.settling import SettledRound, Settling
+from neurons.validating.telling import feedback_for, round_news
+from protocol import codec
+from protocol.errors import TooLittleHistory
+from protocol.messages import Opening
+from protocol.params import ChallengeParams
+from protocol.rules.calendar import epoch_bounds_ms, epoch_of, next_anchor_ms, round_times, step_closes_ms
+from protocol.rules.rounds import (
+    CLOCK_EVENTS,
+    LIVE_STATES,
+    Effect,
+    Event,
+    Round,
+    RoundState,
+    advance,
+    effects_on_entry,
+    look_for_truth,
+    open_round,
+    round_id,
+)
+from protocol.units import SECOND_MS, UnixMs
+
+DUE_AT_ONCE: Final = 256
+LONGEST_WAIT_S: Final = 10
+"""The driver looks at the clock at least this often (wall time), whatever it believes to be due."""
+
+
+class Driver:
+    """Moves one validator's rounds along."""
+
+    def __init__(self, parts: ValidatorParts, asker: Asker, settling: Settling) -> None:
+        self._parts, self._asker, self._settling = parts, asker, settling
+        self._skipped: dict[tuple[str, str], int] = {}
+        self._asking: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Drives until cancelled. What the store cannot take is tried again; any other failure stops the node."""
+        async with asyncio.TaskGroup() as self._asking:
+            await self._resume()
+            while True:
+                try:
+                    next_ms = await self.step()
+                except StoreUnavailable as error:
+                    self._parts.telemetry.record(StoreFailed(reason=error.public))
+                    next_ms = self._parts.clock.now_ms() + self._parts.params.time.settle_delay_ms
+                now = self._parts.clock.now_ms()
+                await self._parts.clock.sleep_until(min(next_ms, now + self._longest_wait_ms()))
+
+    async def step(self) -> int:
+        """Does everything that is due now; returns the instant at which something may be due next."""
+        parts = self._parts
+        next_open = await self._open_rounds(parts.clock.now_ms())
+        while due := await parts.store.due_rounds(now_ms=parts.clock.now_ms(), limit=DUE_AT_ONCE):
+            parts.telemetry.metrics.watch_due(due[0].due_at_ms)
+            for row in due:
+                await self._move(row)
+        parts.telemetry.metrics.watch_due(None)
+        next_due = await parts.store.next_due_ms()
+        return min(next_open, next_due) if next_due is not None else next_open
+
+    def _longest_wait_ms(self) -> int:
+        """The longest wait in this clock's own time: a scaled clock is not polled more often than a real one."""
+        return int(LONGEST_WAIT_S / self._parts.clock.wall_seconds(1))
+
+    # Opening
+
+    async def _open_rounds(self, now_ms: int) -> int:
+        """Opens every round whose opening time has come and whose commit window has not; returns the next opening."""
+        parts, time = self._parts, self._parts.params.time
+        next_open = now_ms + time.step_ms
+        for series in parts.histories:
+            for challenge in parts.params.challenges:
+                anchor = next_anchor_ms(UnixMs(now_ms + time.commit_opens_before_ms), challenge, time)
+                while anchor - time.opens_before_ms <= now_ms:
+                    if not await self._open(series, challenge, anchor):
+                        next_open = min(next_open, now_ms + SECOND_MS)
+                    anchor = UnixMs(anchor + challenge.cadence_ms)
+                next_open = min(next_open, anchor - time.opens_before_ms)
+        return next_open
+
+    async def _open(self, series: str, challenge: ChallengeParams, anchor: UnixMs) -> bool:
+        """Stores the opening record, once. False when the history it needs is not complete yet."""
+        parts, params = self._parts, self._parts.params
+        identity = round_id(params, series, challenge, anchor)
+        if await parts.store.round(identity) is not None:
+            return True
+        until = anchor - params.time.opens_before_ms - params.time.settle_delay_ms
+        try:
+            sigma, digest = parts.histories[series].sigma(until - until % params.time.step_ms)
+        except TooLittleHistory as error:
+            if self._skipped.get((series, challenge.name)) != anchor:
+                self._skipped[series, challenge.name] = anchor
+                parts.telemetry.record(
+                    RoundSkipped(series=series, challenge=challenge.name, anchor_at_ms=anchor, reason=error.public)
+                )
+            return False
+        opening = Opening(
+            round_id=identity,
+            series=series,
+            challenge=challenge.name,
+            anchor_at_ms=anchor,
+            params_version=params.version,
+            step_ms=params.time.step_ms,
+            steps=params.time.steps,
+            min_paths=challenge.min_paths,
+            max_paths=challenge.max_paths,
+            asked_paths=challenge.asked_paths,
+            sigma_pico=sigma,
+            history_digest=digest,
+            opened_at_ms=parts.clock.now_ms(),
+        )
+        opened = open_round(identity, challenge.name, anchor, params.time)
+        row = RoundRow(
+            round_id=identity,
+            series=series,
+            challenge=challenge.name,
+            anchor_at_ms=anchor,
+            params_digest=params.digest,
+            state=opened.state,
+            due_at_ms=opened.due_at_ms,
+            opening=codec.encode_opening(opening),
+            sigma_pico=sigma,
+            provenance=parts.provenance,
+        )
+        await self._store_and_tell(row, Change(rounds=(row,)), previous="")
+        return True
+
+    # Moving on
+
+    async def _move(self, row: RoundRow) -> None:
+        """One due round, one state on."""
+        if row.state == RoundState.SCORING:
+            await self._score_or_wait(row)
+            return
+        moved, effects = self._advanced(row, CLOCK_EVENTS[RoundState(row.state)])
+        await self._store_and_tell(moved, Change(rounds=(moved,)), previous=row.state)
+        for effect in effects:
+            self._start(effect, moved)
+        if moved.state == RoundState.FINAL:
+            await self._close_epochs(moved)
+
+    def _advanced(self, row: RoundRow, event: Event) -> tuple[RoundRow, tuple[Effect, ...]]:
+        before = Round(row.round_id, row.challenge, row.anchor_at_ms, RoundState(row.state), row.due_at_ms)
+        after, effects = advance(before, event, time=self._parts.params.time, now_ms=self._parts.clock.now_ms())
+        return replace(row, state=after.state, due_at_ms=after.due_at_ms), effects
+
+    async def _resume(self) -> None:
+        """After a restart: asks again, in windows that are still open, for what has not come."""
+        for state in (RoundState.COMMITTING, RoundState.REVEALING):
+            for row in await self._parts.store.rounds(state=state, limit=1_000):
+                for effect in effects_on_entry(state):
+                    self._start(effect, row)
+
+    def _start(self, effect: Effect, row: RoundRow) -> None:
+        """Begins what an effect asks for, beside the driver. The round's row is stored already."""
+        if self._asking is None:
+            raise RuntimeError("the driver is not running")
+        opening = codec.decode_opening(row.opening)
+        if effect is Effect.ASK_COMMITMENTS:
+            ask = self._asker.commitments(row, opening, self._participants(row))
+        elif effect is Effect.ASK_ANSWERS:
+            ask = self._asker.answers(row, opening, self._participants(row))
+        else:
+            return
+        self._asking.create_task(ask, name=f"{effect} {row.challenge} {row.anchor_at_ms}")
+
+    def _participants(self, row: RoundRow) -> Sequence[MinerRow]:
+        """Who is asked: registered before the commit window opened."""
+        opens = round_times(row.anchor_at_ms, self._parts.params.time).commit_opens_ms
+        return self._parts.registry.participants(row.challenge, registered_by_ms=opens)
+
+    # Scoring
+
+    async def _score_or_wait(self, row: RoundRow) -> None:
+        """Looks for the truth; scores, waits or gives up. Rounds of one challenge resolve in the order of anchors."""
+        parts, time = self._parts, self._parts.params.time
+        history, now = parts.histories[row.series], parts.clock.now_ms()
+        event, truth, reason = look_for_truth(
+            history.close(row.anchor_at_ms),
+            history.closes(step_closes_ms(row.anchor_at_ms, time)),
+            anchor_at_ms=row.anchor_at_ms,
+            now_ms=now,
+            time=time,
+        )
+        if event is not Event.TRUTH_GIVEN_UP and await self._earlier_unscored(row):
+            event, truth, reason = Event.TRUTH_AWAITED, None, "an earlier round is not scored yet"
+        moved, effects = self._advanced(row, event)
+        moved = replace(moved, reason=reason)
+        if event is Event.TRUTH_AWAITED:
+            await parts.store.apply(Change(rounds=(moved,)))
+            return
+        participants = [miner.hotkey for miner in self._participants(row)]
+        settled: SettledRound | None = None
+        change = Change(rounds=(moved,))
+        try:
+            if truth is not None:
+                settled = await self._settling.settle(moved, truth, participants=participants, now_ms=now)
+                change = settled.change
+            await self._store_and_tell(change.rounds[0], change, previous=row.state)
+        except BaseException:
+            self._settling.forget(row.series, row.challenge)
+            raise
+        if Effect.TELL_MINERS in effects:
+            await self._tell(change.rounds[0], settled)
+        if moved.state == RoundState.VOID:
+            await self._close_epochs(moved)
+
+    async def _earlier_unscored(self, row: RoundRow) -> bool:
+        earlier = await self._parts.store.rounds(
+            series=row.series,
+            challenge=row.challenge,
+            state=RoundState.SCORING,
+            before_ms=row.anchor_at_ms,
+            limit=1,
+        )
+        return bool(earlier)
+
+    async def _tell(self, row: RoundRow, settled: SettledRound | None) -> None:
+        """Starts telling the miners who answered what became of it."""
+        submissions = await self._parts.store.submissions(row.round_id)
+        told = feedback_for(row, settled, submissions, self._participants(row), key=self._parts.key)
+        if told and self._asking is not None:
+            until = self._parts.clock.now_ms() + self._parts.params.wire.call_timeout_ms
+            self._asking.create_task(self._asker.tell(told, until_ms=until), name=f"tell {row.anchor_at_ms}")
+
+    # Paying
+
+    async def _close_epochs(self, row: RoundRow) -> None:
+        """Closes this round's epoch when it is over and every round of it is final or void; and the one before it."""
+        parts, time = self._parts, self._parts.params.time
+        here = epoch_of(row.anchor_at_ms, time)
+        closed = {epoch.epoch for epoch in await parts.store.epochs(row.series, row.challenge)}
+        for epoch in (here - 1, here):
+            start, end = epoch_bounds_ms(epoch, time)
+            if epoch in closed or parts.clock.now_ms() < end:
+                continue
+            cadence = parts.params.challenge(row.challenge).cadence_ms
+            rounds = await parts.store.rounds(
+                series=row.series, challenge=row.challenge, from_ms=start, before_ms=end, limit=(end - start) // cadence
+            )
+            if not rounds or any(one.state in LIVE_STATES for one in rounds):
+                continue
+            change, paid = await self._settling.close_epoch(
+                row.series, row.challenge, epoch, now_ms=parts.clock.now_ms()
+            )
+            await parts.store.apply(change)
+            parts.telemetry.record(
+                EpochPaid(
+                    series=row.series,
+                    challenge=row.challenge,
+                    epoch=epoch,
+                    paid_micros=paid.paid_micros,
+                    reserve_micros=paid.reserve_micros,
+                )
+            )
+
+    async def _store_and_tell(self, row: RoundRow, change: Change, *, previous: str) -> None:
+        """Stores first; then the log, the metrics and whoever watches."""
+        await self._parts.store.apply(change)
+        self._parts.telemetry.record(
+            RoundEntered(
+                round_id=row.round_id,
+                series=row.series,
+                challenge=row.challenge,
+                anchor_at_ms=row.anchor_at_ms,
+                state=row.state,
+                previous=previous,
+            )
+        )
+        self._parts.publish(f"rounds/{row.series}/{row.challenge}", round_news(row))

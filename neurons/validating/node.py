@@ -1,0 +1,183 @@
+"""One validator: what it serves, what it drives, and how it starts - which is also how it starts again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from neurons.answering import Desk
+from neurons.ports import Caller, Clock, Entropy, Market, Store, StoreUnavailable
+from neurons.records import Change, CloseRow, MetaRow, NonceRow
+from neurons.telemetry import CallRefused, CloseMissing, StoreFailed, Telemetry
+from neurons.validating.asking import Asker
+from neurons.validating.driver import Driver
+from neurons.validating.handlers import Doorkeeping, Handlers
+from neurons.validating.history import CloseHistory
+from neurons.validating.news import News
+from neurons.validating.parts import ValidatorParts
+from neurons.validating.readings import Readings
+from neurons.validating.refusals import offender_of, refusal_change
+from neurons.validating.registry import Registry
+from neurons.validating.settling import Settling
+from neurons.validating.telling import close_news
+from protocol.admission import Gate
+from protocol.errors import AuguryError
+from protocol.keys import SigningKey
+from protocol.messages import Purpose
+from protocol.params import NetworkParams
+from protocol.units import MINUTE_MS
+
+KEPT_REPLIES = frozenset({Purpose.REGISTER, Purpose.SUBMIT})
+"""Requests whose reply is stored with what they did, and given again to a retry."""
+
+
+class ValidatorNode:
+    """A `Service` for the transport, and the tasks behind it. Make one with `ValidatorNode.open`."""
+
+    def __init__(self, parts: ValidatorParts, gate: Gate, door: Doorkeeping, news: News) -> None:
+        self._parts, self._news = parts, news
+        self._asker = Asker(parts)
+        self._settling = Settling(parts.store, parts.params)
+        self.readings = Readings(parts.store, parts.params, self._settling)
+        self._desk = Desk(
+            key=parts.key,
+            gate=gate,
+            handlers=Handlers(parts, self._asker, self.readings, door).by_purpose(),
+            clock=parts.clock,
+            entropy=parts.entropy,
+            store=parts.store,
+            telemetry=parts.telemetry,
+            on_refusal=self._note_refusal,
+            kept=KEPT_REPLIES,
+        )
+        self.driver = Driver(parts, self._asker, self._settling)
+
+    @classmethod
+    async def open(
+        cls,
+        *,
+        key: SigningKey,
+        params: NetworkParams,
+        series: Sequence[str],
+        clock: Clock,
+        entropy: Entropy,
+        store: Store,
+        caller: Caller,
+        telemetry: Telemetry,
+        door: Doorkeeping,
+        provenance: str = "live",
+    ) -> ValidatorNode:
+        """Reads back everything that a restart needs: miners, nonces, closes. Rounds are read by the driver."""
+        now = clock.now_ms()
+        registry = Registry(await store.miners())
+        histories = {name: CloseHistory(name, params) for name in series}
+        for history in histories.values():
+            for row in await store.closes(history.series, from_ms=0, to_ms=now):
+                history.add(row.close_at_ms, row.close_e8)
+        gate = Gate(me=key.hotkey, accepted=[params], senders=registry)
+        nonces = await store.live_nonces(now_ms=now)
+        gate.restore(((row.hotkey, row.nonce, row.expires_at_ms) for row in nonces), now_ms=now)
+        news = News(key, params, clock, entropy)
+        parts = ValidatorParts(
+            key=key,
+            params=params,
+            clock=clock,
+            entropy=entropy,
+            store=store,
+            caller=caller,
+            telemetry=telemetry,
+            registry=registry,
+            histories=histories,
+            publish=news.publish,
+            provenance=provenance,
+        )
+        await store.apply(
+            Change(
+                meta=(
+                    MetaRow("network", params.network),
+                    MetaRow("validator", key.hotkey.hex()),
+                    MetaRow(f"params/{params.digest.hex()}", params.canonical_bytes().decode("ascii")),
+                )
+            )
+        )
+        return cls(parts, gate, door, news)
+
+    def serves(self) -> Sequence[Purpose]:
+        return (*self._desk.serves(), Purpose.WATCH)
+
+    async def answer(self, purpose: Purpose, envelope: bytes, *, peer: str) -> bytes:
+        """The sealed reply to an admitted request; see the Service port."""
+        return await self._desk.answer(purpose, envelope, peer=peer)
+
+    async def watch(self, envelope: bytes, *, peer: str) -> AsyncIterator[bytes]:
+        """The frames of a Watch stream; see the Service port and `News.frames`."""
+        admitted = await self._desk.admit(Purpose.WATCH, envelope, peer=peer)
+        header = admitted.header
+        nonce = NonceRow(header.sender, header.nonce, admitted.nonce_expires_at_ms)
+        await self._parts.store.apply(Change(nonces=(nonce,)))
+        async for frame in self._news.frames(admitted):
+            yield frame
+
+    async def _note_refusal(self, error: AuguryError, purpose: Purpose, peer: str) -> None:
+        parts, offender = self._parts, offender_of(error)
+        called = purpose.name.lower()
+        parts.telemetry.record(
+            CallRefused(purpose=called, code=error.code, reason=error.public, peer=peer, sender=offender)
+        )
+        change = refusal_change(
+            error.code,
+            error.public,
+            hotkey=offender,
+            offender=offender,
+            registry=parts.registry,
+            now_ms=parts.clock.now_ms(),
+        )
+        try:
+            await parts.store.apply(change)
+        except StoreUnavailable as failed:
+            parts.telemetry.record(StoreFailed(reason=failed.public))
+
+    # Running
+
+    async def run(self, markets: Mapping[str, Market]) -> None:
+        """Runs until cancelled: learns closes, drives rounds, forgets what retention lets go."""
+        async with asyncio.TaskGroup() as tasks:
+            for series, market in markets.items():
+                tasks.create_task(self._learn_closes(series, market), name=f"closes {series}")
+            tasks.create_task(self.driver.run(), name="driver")
+            tasks.create_task(self._retain(), name="retention")
+
+    async def _learn_closes(self, series: str, market: Market) -> None:
+        newest = self._parts.histories[series].newest_ms
+        time = self._parts.params.time
+        since = newest or self._parts.clock.now_ms() - (time.min_history_steps + time.steps) * time.step_ms
+        async for row in market.closes(since_ms=since):
+            await self.take_close(row)
+
+    async def take_close(self, row: CloseRow) -> None:
+        """Stores an agreed or missing close, then lets rounds see it. Held while the store cannot take it."""
+        parts = self._parts
+        while True:
+            try:
+                await parts.store.apply(Change(closes=(row,)))
+                break
+            except StoreUnavailable as error:
+                parts.telemetry.record(StoreFailed(reason=error.public))
+                await parts.clock.sleep_until(parts.clock.now_ms() + parts.params.time.settle_delay_ms)
+        parts.histories[row.series].add(row.close_at_ms, row.close_e8)
+        if row.close_e8 is None:
+            parts.telemetry.record(CloseMissing(series=row.series, close_at_ms=row.close_at_ms, reason=row.reason))
+        parts.publish(f"closes/{row.series}", close_news(row))
+
+    async def _retain(self) -> None:
+        """Prunes expired nonces and old evidence, every ten minutes."""
+        parts = self._parts
+        time, keep = parts.params.time, parts.params.retention.evidence_ms
+        settles = time.steps * time.step_ms + time.void_after_ms + time.dispute_window_ms
+        while True:
+            now = parts.clock.now_ms()
+            try:
+                await parts.store.prune(now_ms=now, evidence_before_ms=now - settles - keep)
+            except StoreUnavailable as error:
+                parts.telemetry.record(StoreFailed(reason=error.public))
+            await parts.clock.sleep_until(parts.clock.now_ms() + 10 * MINUTE_MS)

@@ -1,0 +1,70 @@
+"""Who may answer: the registered miners, their standing, and what an offence costs.
+
+A mirror of the store's `miners` table, so that the gate never waits for a read. Whoever changes it gets the row to
+store with the change that caused it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from neurons.records import MinerRow
+from protocol.admission import SenderStanding
+from protocol.units import HOUR_MS, MINUTE_MS, Hotkey, UnixMs
+
+OFFENCES_BEFORE_SUSPENSION: Final = 5
+FIRST_SUSPENSION_MS: Final = 10 * MINUTE_MS
+LONGEST_SUSPENSION_MS: Final = 24 * HOUR_MS
+
+
+class Registry:
+    """Registered miners by hotkey. Suspension doubles with every further offence, up to a day."""
+
+    def __init__(self, rows: Iterable[MinerRow] = ()) -> None:
+        self._rows = {row.hotkey: row for row in rows}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def get(self, hotkey: Hotkey) -> MinerRow | None:
+        return self._rows.get(hotkey)
+
+    def register(self, hotkey: Hotkey, endpoint: str, challenges: tuple[str, ...], *, now_ms: UnixMs) -> MinerRow:
+        """The miner's row after it registered: a known miner keeps its date and its offences."""
+        known = self._rows.get(hotkey)
+        row = (
+            replace(known, endpoint=endpoint, challenges=challenges)
+            if known is not None
+            else MinerRow(hotkey, endpoint, challenges, now_ms)
+        )
+        self._rows[hotkey] = row
+        return row
+
+    def offend(self, hotkey: Hotkey, *, now_ms: UnixMs) -> MinerRow | None:
+        """One more offence; the row to store, or None for a hotkey nobody registered."""
+        known = self._rows.get(hotkey)
+        if known is None:
+            return None
+        offences = known.offences + 1
+        until = known.suspended_until_ms
+        beyond = offences - OFFENCES_BEFORE_SUSPENSION
+        if beyond >= 0:
+            until = now_ms + min(FIRST_SUSPENSION_MS * 2 ** min(beyond, 16), LONGEST_SUSPENSION_MS)
+        row = replace(known, offences=offences, suspended_until_ms=until)
+        self._rows[hotkey] = row
+        return row
+
+    def standing_of(self, hotkey: Hotkey) -> SenderStanding:
+        """What the gate asks: is this hotkey registered, and until when is it suspended?"""
+        known = self._rows.get(hotkey)
+        return SenderStanding(known is not None, known.suspended_until_ms if known else 0)
+
+    def participants(self, challenge: str, *, registered_by_ms: int) -> Sequence[MinerRow]:
+        """Who is asked in a round: miners of the challenge that had registered by then, by hotkey.
+
+        A suspended miner stays a participant (its silence decays its memory); it is just not dialled.
+        """
+        rows = (r for r in self._rows.values() if challenge in r.challenges and r.registered_at_ms <= registered_by_ms)
+        return sorted(rows, key=lambda row: row.hotkey)

@@ -1,0 +1,214 @@
+"""Settling a round whose truth is known, and closing an epoch: read the store, let the rules decide, return rows.
+
+The books are memories that the store can always rebuild; one is dropped whenever a change that it already holds could
+not be stored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Final
+
+from neurons.ports import Store
+from neurons.records import Change, CommitmentRow, EpochRow, PayRow, RoundRow, ScoreRow, SubmissionRow
+from neurons.validating.intake import entries_of
+from protocol import codec
+from protocol.messages import Opening
+from protocol.params import NetworkParams
+from protocol.rules.calendar import epoch_of
+from protocol.rules.challenges import UNREVEALED, Entry, MinerScore, RoundScores, kind_of
+from protocol.rules.emission import epoch_pool_micros
+from protocol.rules.ledger import (
+    Pool,
+    accrual_transaction,
+    epoch_close_transaction,
+    fund_pool_transaction,
+)
+from protocol.rules.rounds import SETTLED_STATES, RoundState, Truth
+from protocol.rules.settlement import ChallengeBook, Settlement
+from protocol.units import Digest, Hotkey, Micros, UnixMs
+
+RESTORE_PAGE: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class SettledRound:
+    """A settled round: the rows to store, and what each miner is told."""
+
+    change: Change
+    scores: RoundScores
+    settlement: Settlement
+
+
+class Settling:
+    """The books of every (series, challenge), and what is settled with them."""
+
+    def __init__(self, store: Store, params: NetworkParams) -> None:
+        self._store, self._params = store, params
+        self._books: dict[tuple[str, str], ChallengeBook] = {}
+
+    async def settle(
+        self, row: RoundRow, truth: Truth, *, participants: Sequence[Hotkey], now_ms: UnixMs
+    ) -> SettledRound:
+        """Scores a round and accrues its pay. `row`: the round as it will be stored, RESOLVED.
+
+        The book already remembers the round afterwards: call `forget` when the change could not be stored.
+        """
+        opening = codec.decode_opening(row.opening)
+        book = await self.book(row.series, row.challenge)
+        selected = await self._selected(row, opening)
+        scores = kind_of(self._params, row.challenge).score(opening, selected, participants, truth)
+        book.remember(row.anchor_at_ms, scores.baseline_loss_nano, scores.scores)
+        book.compare(row.anchor_at_ms, row.sigma_pico, selected)
+        settlement = book.settle(row.anchor_at_ms, scores.scores)
+        stored = replace(
+            row,
+            anchor_close_e8=truth.anchor_e8,
+            resolved_at_ms=now_ms,
+            truth_digest=Digest(truth.digest),
+            baseline_loss_nano=scores.baseline_loss_nano,
+        )
+        return SettledRound(self._rows(stored, scores, settlement, now_ms), scores, settlement)
+
+    async def close_epoch(self, series: str, challenge: str, epoch: int, *, now_ms: UnixMs) -> tuple[Change, EpochRow]:
+        """The one payment of an epoch, once all its rounds are final or void."""
+        pool = Pool(series, challenge, epoch)
+        pool_micros = epoch_pool_micros(self._params, self._params.challenge(challenge))
+        accrued: dict[Hotkey, Micros] = {}
+        for pay in await self._store.epoch_pays(series, challenge, epoch):
+            accrued[pay.hotkey] = Micros(accrued.get(pay.hotkey, 0) + pay.accrued_micros)
+        accrued = {hotkey: amount for hotkey, amount in accrued.items() if amount}
+        close = epoch_close_transaction(pool, pool_micros=pool_micros, accrued_micros=accrued, at_ms=now_ms)
+        fund = fund_pool_transaction(pool, pool_micros, at_ms=now_ms)
+        paid = Micros(sum(accrued.values()))
+        row = EpochRow(series, challenge, epoch, now_ms, paid, Micros(pool_micros - paid))
+        return Change(transactions=(fund, close), epochs=(row,)), row
+
+    async def book(self, series: str, challenge: str) -> ChallengeBook:
+        """The memory of a challenge, rebuilt from the store when it is not held."""
+        key = (series, challenge)
+        if key not in self._books:
+            self._books[key] = await self._restored(series, challenge)
+        return self._books[key]
+
+    def forget(self, series: str, challenge: str) -> None:
+        """Drops a book that may hold what the store does not."""
+        self._books.pop((series, challenge), None)
+
+    async def _restored(self, series: str, challenge: str) -> ChallengeBook:
+        book = ChallengeBook(self._params.challenge(challenge), self._params)
+        newest = await self._store.rounds(series=series, challenge=challenge, limit=1)
+        if not newest:
+            return book
+        now = newest[0].anchor_at_ms
+        rows = await self._store.scores(series, challenge, from_ms=max(0, now - self._params.skill.memory_ms))
+        by_anchor: dict[UnixMs, list[ScoreRow]] = {}
+        for score in rows:
+            by_anchor.setdefault(score.anchor_at_ms, []).append(score)
+        for anchor, scores in sorted(by_anchor.items()):
+            told = [MinerScore(s.hotkey, s.status, s.loss_nano, s.gain_nano) for s in scores]
+            book.remember(anchor, scores[0].baseline_loss_nano, told)
+        since = now - self._params.sharing.window_ms - self._params.time.steps * self._params.time.step_ms
+        for row in await self._settled_since(series, challenge, max(0, since)):
+            opening = codec.decode_opening(row.opening)
+            book.compare(row.anchor_at_ms, row.sigma_pico, await self._selected(row, opening))
+        return book
+
+    async def _settled_since(self, series: str, challenge: str, since_ms: int) -> list[RoundRow]:
+        """Scored rounds anchored since then, oldest first, page by page."""
+        found: list[RoundRow] = []
+        while True:
+            page = await self._store.rounds(
+                series=series, challenge=challenge, from_ms=since_ms, limit=RESTORE_PAGE, newest_first=False
+            )
+            found += [r for r in page if r.state in SETTLED_STATES and r.state != RoundState.VOID]
+            if len(page) < RESTORE_PAGE:
+                return found
+            since_ms = page[-1].anchor_at_ms + 1
+
+    async def _selected(self, row: RoundRow, opening: Opening) -> Mapping[Hotkey, Entry]:
+        """Which entry counts for each miner, those who committed and never revealed included."""
+        kind = kind_of(self._params, row.challenge)
+        submissions = list(await self._store.submissions(row.round_id))
+        commitments = list(await self._store.commitments(row.round_id))
+        entries = entries_of(opening, submissions, kind) + silent_commitments(commitments, submissions)
+        return kind.select(opening, entries)
+
+    def _rows(self, row: RoundRow, scores: RoundScores, settlement: Settlement, now_ms: UnixMs) -> Change:
+        epoch = epoch_of(row.anchor_at_ms, self._params.time)
+        pool = Pool(row.series, row.challenge, epoch)
+        pool_micros = epoch_pool_micros(self._params, self._params.challenge(row.challenge))
+        accrued = {miner.hotkey: miner.accrued_micros for miner in settlement.pay.miners if miner.accrued_micros}
+        transactions = [fund_pool_transaction(pool, pool_micros, at_ms=now_ms)]
+        if accrued:
+            transactions.append(accrual_transaction(pool, row.round_id, accrued, revision=0, at_ms=now_ms))
+        return Change(
+            rounds=(row,),
+            scores=tuple(
+                ScoreRow(
+                    row.round_id,
+                    score.hotkey,
+                    row.series,
+                    row.challenge,
+                    row.anchor_at_ms,
+                    score.status,
+                    score.loss_nano,
+                    scores.baseline_loss_nano,
+                    score.gain_nano,
+                )
+                for score in scores.scores
+            ),
+            pays=tuple(pay_rows(row, epoch, settlement)),
+            transactions=tuple(transactions),
+        )
+
+
+def silent_commitments(commitments: Sequence[CommitmentRow], submissions: Sequence[SubmissionRow]) -> list[Entry]:
+    """An entry, without an answer, for everybody who committed and never revealed."""
+    answered = {row.hotkey for row in submissions}
+    return [
+        Entry(row.hotkey, 0, row.received_at_ms, UNREVEALED, None) for row in commitments if row.hotkey not in answered
+    ]
+
+
+def pay_rows(row: RoundRow, epoch: int, settlement: Settlement) -> list[PayRow]:
+    """One row a claimant with every figure that its accrual follows from, so that it can be explained line by line."""
+    pay = settlement.pay
+    names = [miner.hotkey for miner in pay.miners]
+    rows = []
+    for miner in pay.miners:
+        proof = settlement.proofs[miner.hotkey]
+        shared_with = {
+            other.hex(): rho
+            for other, rho in zip(names, settlement.rho_nano[miner.hotkey], strict=True)
+            if rho and other != miner.hotkey
+        }
+        detail = {
+            "proof": asdict(proof),
+            "divisor_nano": miner.divisor_nano,
+            "rho_nano": shared_with,
+            "slice_micros": pay.slice_micros,
+            "skill_pool_micros": pay.skill_pool_micros,
+            "bootstrap_pool_micros": pay.bootstrap_pool_micros,
+            "full_pay_skill_nano": pay.full_pay_skill_nano,
+            "total_shared_skill_nano": pay.total_shared_skill_nano,
+            "skill_part_micros": miner.skill_part_micros,
+            "bootstrap_part_micros": miner.bootstrap_part_micros,
+        }
+        rows.append(
+            PayRow(
+                row.round_id,
+                miner.hotkey,
+                row.series,
+                row.challenge,
+                row.anchor_at_ms,
+                epoch,
+                miner.skill_nano,
+                miner.shared_skill_nano,
+                miner.accrued_micros,
+                json.dumps(detail, sort_keys=True, separators=(",", ":")),
+            )
+        )
+    return rows
