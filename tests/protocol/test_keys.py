@@ -55,6 +55,12 @@ def test_what_is_no_key_or_no_signature_is_false_and_never_an_exception(hotkey, 
     assert not verify(Hotkey(hotkey), b"message", signature)
 
 
+def test_a_byte_that_moves_from_the_message_into_the_signature_is_refused():
+    key = SigningKey.from_seed(SEED)
+    signature = key.sign(b"message")
+    assert not verify(key.hotkey, b"essage", signature + b"m")
+
+
 def test_a_signature_with_an_s_beyond_the_group_order_is_refused():
     order = 2**252 + 27742317777372353535851937790883648493
     key = SigningKey.from_seed(SEED)

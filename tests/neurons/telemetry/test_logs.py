@@ -103,6 +103,14 @@ def test_the_nonce_of_an_envelope_is_the_trace_of_everything_done_for_it():
     assert "" == current_trace()
 
 
+def test_a_trace_ends_with_its_block_also_when_the_block_fails():
+    with tracing(b"\x01" * 16):
+        with pytest.raises(ValueError, match="inner"), tracing(b"\x02" * 16):
+            raise ValueError("inner")
+        assert "01" * 16 == current_trace()
+    assert "" == current_trace()
+
+
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_no_secret_is_ever_logged(form, tmp_path, capfd):
     telemetry, stream = opened(format=form, level="debug")
