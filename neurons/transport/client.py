@@ -17,9 +17,9 @@ from typing import Any, Final
 import grpc
 
 from neurons.ports import Clock
-from neurons.transport.limits import max_envelope_bytes
 from neurons.transport.methods import METHODS
 from neurons.transport.status import CODE_KEY, Refusal, error_of, unreachable
+from protocol.envelope import max_envelope_bytes
 from protocol.errors import AuguryError, Malformed
 from protocol.messages import Purpose
 from protocol.params import WireParams

@@ -12,15 +12,6 @@ from types import TracebackType
 from typing import Final
 
 from protocol.errors import Overloaded
-from protocol.params import WireParams
-
-ENVELOPE_OVERHEAD_BYTES: Final = 2_048
-"""What an envelope adds to its body: the header, the signature and the tags, with room to spare."""
-
-
-def max_envelope_bytes(wire: WireParams) -> int:
-    """The largest envelope that may travel, either way."""
-    return wire.max_body_bytes + ENVELOPE_OVERHEAD_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,17 +13,19 @@ import ipaddress
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
 
 import grpc
 
 from neurons.ports import Service
-from neurons.transport.limits import DEFAULT_LIMITS, Door, ServerLimits, Streams, max_envelope_bytes
+from neurons.transport.limits import DEFAULT_LIMITS, Door, ServerLimits, Streams
 from neurons.transport.methods import services_of
 from neurons.transport.problems import CannotListen
 from neurons.transport.refusing import refuse, refusing
 from neurons.transport.unsigned import Health, reflection_handler
+from protocol.envelope import max_envelope_bytes
 from protocol.errors import NodeFault, PortTaken, TooSlow
 from protocol.messages import Purpose
 from protocol.params import WireParams
@@ -104,8 +106,13 @@ def peer_ip(peer: str) -> str:
     family, _, rest = peer.partition(":")
     if family not in ("ipv4", "ipv6"):
         raise ValueError(f"not an IP peer: {peer!r}")
-    host = unquote(rest).rpartition(":")[0].strip("[]").partition("%")[0]
-    address = ipaddress.ip_address(host)
+    return _shortest(rest.rpartition(":")[0])
+
+
+@lru_cache(maxsize=4_096)
+def _shortest(host: str) -> str:
+    """One text for each address. Remembered, because the same few peers call all day."""
+    address = ipaddress.ip_address(unquote(host).strip("[]").partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     return str(address)

@@ -12,9 +12,10 @@ import pytest
 from neurons.clock import SystemClock
 from neurons.ports import Caller, PeerUnreachable, Service, StoreUnavailable
 from neurons.transport.client import GrpcCaller
-from neurons.transport.limits import ServerLimits, max_envelope_bytes
+from neurons.transport.limits import ServerLimits
 from neurons.transport.server import serving
 from neurons.transport.status import STATUSES
+from protocol.envelope import max_envelope_bytes
 from protocol.errors import Ignored, Malformed, Rejected
 from protocol.messages import Purpose
 from protocol.params import MAIN

@@ -15,8 +15,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from neurons.ports import Clock, Service
-from neurons.transport.limits import max_envelope_bytes
 from neurons.transport.status import error_of, refusal_of, unreachable
+from protocol.envelope import max_envelope_bytes
 from protocol.errors import Malformed
 from protocol.messages import Purpose
 from protocol.params import WireParams

@@ -16,11 +16,12 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from neurons.clock import SystemClock
 from neurons.ports import PeerUnreachable, StoreUnavailable
 from neurons.transport.client import GrpcCaller
-from neurons.transport.limits import ServerLimits, max_envelope_bytes
+from neurons.transport.limits import ServerLimits
 from neurons.transport.methods import METHODS
 from neurons.transport.problems import CannotListen
 from neurons.transport.server import peer_ip, serving
 from neurons.transport.unsigned import Health
+from protocol.envelope import max_envelope_bytes
 from protocol.errors import Malformed, Overloaded, PortTaken, TooSlow
 from protocol.messages import Purpose
 from protocol.params import MAIN
