@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+BENCH ?= $(sort $(wildcard tests/benchmarks/bench_*.py))
 BIN := .venv/bin
 PROTOS := $(wildcard protocol/proto/augury/v1/*.proto)
 
@@ -34,8 +35,8 @@ lint: .venv/.installed-dev ## look for mistakes that a linter sees, and for impo
 types: .venv/.installed-dev ## check the types of protocol and neurons, strictly
 	@$(BIN)/mypy
 
-bench: .venv/.installed-dev ## measure the figures of docs/figures.md on this machine (ARGS pass through)
-	@$(BIN)/python -m tests.benchmarks $(ARGS)
+bench: .venv/.installed-dev ## measure this machine (BENCH=tests/benchmarks/bench_crps.py measures one thing, ARGS go to it)
+	@set -e; for file in $(BENCH); do echo "== $$file"; $(BIN)/python -m tests.benchmarks.$$(basename $$file .py) $(ARGS); done
 
 proto: .venv/.installed-dev ## write the Python of protocol/proto anew with the pinned compiler
 	@$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. $(PROTOS)
