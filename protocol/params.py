@@ -87,8 +87,9 @@ class SkillParams:
 class SharingParams:
     """How correlated answers share one reward (rules.md 4)."""
 
-    window_ms: int = 2 * DAY_MS
-    """Rounds anchored within this long before the round being settled are compared."""
+    window_ms: int = 14 * DAY_MS
+    """Rounds anchored within this long, less up to a quarter, before the newest are compared: a half-life of skill's
+    memory, so that noise cannot hide a copy while its signal rests (docs/decisions/0013)."""
     lags_steps: tuple[int, ...] = (0, 1, 2, 3, 6, 12)
     """Besides the same round: how many steps earlier the other's reveal may have been."""
     min_common_rounds: int = 3

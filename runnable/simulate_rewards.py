@@ -54,6 +54,7 @@ def run(experiment: Experiment, recordings: Path | None, *, days: int | None, ke
 
 def main(
     experiment: Annotated[Experiment, typer.Argument(help="Which claim to test.")],
+    *,
     png: Annotated[Path | None, typer.Option(help="Draw the finding here; a second one gets -2 in its name.")] = None,
     days: Annotated[int | None, typer.Option(min=4, help="Days of rounds; 9 for copies, else 40.")] = None,
     keys: Annotated[int, typer.Option(min=10, help="Keys in noise and stopping.")] = 400,
