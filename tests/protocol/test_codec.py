@@ -173,7 +173,8 @@ def test_a_string_that_could_fool_a_terminal_is_refused_on_both_sides(text):
 
 
 def test_too_many_rows_are_refused_before_they_are_read():
-    body = validator_pb2.RoundsReply(rounds=[validator_pb2.RoundSummary()] * (m.MAX_ROWS + 1)).SerializeToString()
+    unreadable = validator_pb2.RoundSummary(state="\n")
+    body = validator_pb2.RoundsReply(rounds=[unreadable] * (m.MAX_ROWS + 1)).SerializeToString()
 
     with pytest.raises(Malformed) as refused:
         decode(m.Purpose.ROUNDS_REPLY, body)

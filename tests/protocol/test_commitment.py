@@ -20,14 +20,13 @@ from tests.support.strategies import BYTES_32, answers
 CASES = st.tuples(BYTES_32, BYTES_32, answers(), BYTES_32)
 
 
-def test_the_digest_is_the_documented_one():
-    told = (
-        b"augury/commit/1\0" + ROUND + MINER.hotkey
-        + b"\x02" + (1).to_bytes(4, "little") + (4).to_bytes(4, "little") + b"\x01"
-        + SALT + ANSWER.values
-    )  # fmt: skip
+@pytest.mark.parametrize(("dtype", "number"), [(np.float32, b"\x01"), (np.float64, b"\x02")])
+def test_the_digest_is_the_documented_one(dtype, number):
+    answer = answer_of(np.array([[0.5, -0.25, 0.0, 1.0]], dtype=dtype))
+    sides = b"\x02" + (1).to_bytes(4, "little") + (4).to_bytes(4, "little")
+    told = b"augury/commit/1\0" + ROUND + MINER.hotkey + sides + number + SALT + answer.values
 
-    assert hashlib.sha256(told).digest() == commitment(ROUND, MINER.hotkey, ANSWER, SALT)
+    assert hashlib.sha256(told).digest() == commitment(ROUND, MINER.hotkey, answer, SALT)
 
 
 @settings(max_examples=60, deadline=None)

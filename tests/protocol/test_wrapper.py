@@ -99,6 +99,7 @@ def test_no_signature_of_64_bytes_is_a_bad_signature(raw):
     [
         b"",
         b"\x12\x40" + bytes(64) + b"\x0a\x01h",
+        b"\x0a\x02h",
         b"\x0a\x00\x12\x40" + bytes(64),
         b"\x0a\x81\x00h\x12\x40" + bytes(64),
         b"\x0a\x01h\x12\xc0\x00" + bytes(64),
@@ -111,6 +112,7 @@ def test_no_signature_of_64_bytes_is_a_bad_signature(raw):
     ids=[
         "nothing",
         "another order",
+        "header cut short",
         "empty header",
         "long length of the header",
         "long length of the signature",
