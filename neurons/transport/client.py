@@ -111,9 +111,9 @@ class GrpcCaller:
         self._closed = False
 
     @property
-    def channels(self) -> int:
-        """How many channels are open."""
-        return len(self._lines)
+    def connected(self) -> tuple[str, ...]:
+        """The endpoints that a channel is kept for, the one that was used longest ago first."""
+        return tuple(self._lines)
 
     async def call(self, endpoint: str, purpose: Purpose, envelope: bytes, *, timeout_ms: int) -> bytes:
         """The peer's reply envelope as sent. Raises PeerUnreachable, or the peer's Rejected or Ignored.

@@ -246,3 +246,23 @@ def test_closing_the_caller_frees_whoever_waits_and_refuses_later_calls(world):
                 assert "closed" == caught.value.fields["reason"]
 
     asyncio.run(run())
+
+
+def test_a_call_that_is_cancelled_while_the_caller_closes_is_still_cancelled(world):
+    async def run():
+        async with world() as (caller, host):
+            arrived = asyncio.Event()
+
+            async def arrive_and_wait(envelope: bytes) -> bytes:
+                arrived.set()
+                return await never(envelope)
+
+            endpoint = await host(ScriptedService(arrive_and_wait))
+            task = asyncio.create_task(caller.call(endpoint, Purpose.COMMIT, b"", timeout_ms=PATIENT_MS))
+            await arrived.wait()
+            await caller.aclose()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(run())

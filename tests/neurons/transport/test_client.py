@@ -156,7 +156,7 @@ def test_a_peer_that_restarts_on_its_port_is_asked_again_over_the_same_channel()
                     else:
                         break
             assert b"niaga" == reply
-            assert 1 == caller.channels
+            assert (endpoint,) == caller.connected
 
     asyncio.run(run())
 
@@ -172,7 +172,7 @@ def test_256_endpoints_at_once_are_all_answered():
             for purpose in (Purpose.COMMIT, Purpose.REVEAL):
                 calls = [caller.call(e, purpose, e.encode(), timeout_ms=PATIENT_MS) for e in endpoints]
                 assert [e.encode()[::-1] for e in endpoints] == await asyncio.gather(*calls)
-            assert 256 == caller.channels
+            assert set(endpoints) == set(caller.connected)
 
     asyncio.run(run())
 
@@ -198,9 +198,24 @@ def test_beyond_its_limit_the_channel_used_longest_ago_is_closed_but_never_one_i
             for _ in range(2):
                 for endpoint in others:
                     assert b"x" == await caller.call(endpoint, Purpose.COMMIT, b"x", timeout_ms=PATIENT_MS)
-                    assert 2 == caller.channels
+                    assert {held, endpoint} == set(caller.connected)
             release.set()
             assert b"held" == await call
+
+    asyncio.run(run())
+
+
+def test_a_call_makes_its_channel_the_last_to_be_closed():
+    async def run():
+        async with AsyncExitStack() as stack:
+            caller = await stack.enter_async_context(calling(ClientLimits(channels=2)))
+            first, second, third = [
+                await stack.enter_async_context(serving(EchoService(), "127.0.0.1", 0, wire=WIRE, limits=QUICK_END))
+                for _ in range(3)
+            ]
+            for endpoint in (first, second, first, third):
+                await caller.call(endpoint, Purpose.COMMIT, b"x", timeout_ms=PATIENT_MS)
+            assert (first, third) == caller.connected
 
     asyncio.run(run())
 
@@ -271,7 +286,7 @@ def test_what_is_no_host_and_port_is_never_dialled(endpoint):
     async def run():
         async with calling() as caller:
             assert "bad-endpoint" == await reason_of(caller.call(endpoint, Purpose.COMMIT, b"", timeout_ms=PATIENT_MS))
-            assert 0 == caller.channels
+            assert () == caller.connected
 
     asyncio.run(run())
 
