@@ -34,7 +34,8 @@ def whole(answers: Floats) -> NanoReturns:
 def walks(draws: np.random.Generator, count: int, sigma_pico: Pico) -> Floats:
     """Random walks of that sigma, shape (count, steps), nano."""
     steps: Floats = draws.standard_normal((count, STEPS))
-    return np.cumsum(steps, axis=1) * (sigma_pico / 1_000)
+    walked: Floats = np.cumsum(steps, axis=1) * (sigma_pico / 1_000)
+    return walked
 
 
 def truth_nano(course: Course, i: int) -> Floats:
