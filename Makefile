@@ -7,7 +7,7 @@ BIN := .venv/bin
 PROTOS := $(wildcard protocol/proto/augury/v1/*.proto)
 
 # The tests run on two workers; torch must not take every core in each of them.
-TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
+TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format lint types bench proto docs clean

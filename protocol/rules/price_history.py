@@ -52,6 +52,7 @@ class Window:
         return Window(self.entries[expired:], tuple(ordered))
 
     def with_value(self, at_ms: UnixMs, value: int) -> Window:
+        """With one value more, the newest."""
         ordered = list(self.ordered)
         insort(ordered, value)
         return Window((*self.entries, (at_ms, value)), tuple(ordered))
