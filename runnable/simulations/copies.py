@@ -9,7 +9,7 @@ from runnable.simulations.course import STEPS, Closes, lay_course, play, prove, 
 from runnable.simulations.findings import Curve, Finding
 from runnable.simulations.players import Floats, chance, paths, seer, spread_nano, walks
 
-KNOWS = 0.8
+KNOWS = 0.9
 TOLERANCE = 0.02
 """The original and its copy may together earn this much more than the original: the luck of the copy's noise."""
 
