@@ -24,6 +24,8 @@ class ServerLimits:
     """Watch streams."""
     unsigned: int = 32
     """Health and reflection streams: the only calls that nobody signs."""
+    unsigned_s: float = 30.0
+    """The longest that one reflection stream may last."""
     answer_s: float = 30.0
     """The longest that the node thinks about one call, whatever deadline the caller set."""
     write_s: float = 10.0

@@ -87,7 +87,8 @@ async def serving(
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
     await health.speak_for(tuple(services))
     server.add_generic_rpc_handlers((health.handler(doors.unsigned, streams),))
-    server.add_generic_rpc_handlers((reflection_handler(tuple(services), doors.unsigned, streams),))
+    reflection = reflection_handler(tuple(services), doors.unsigned, streams, limit_s=limits.unsigned_s)
+    server.add_generic_rpc_handlers((reflection,))
     address = await _listen(server, host, port, tls)
     await server.start()
     try:

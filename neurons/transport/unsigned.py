@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import grpc
@@ -20,8 +21,6 @@ from neurons.transport.limits import Door, Streams
 from neurons.transport.refusing import refusing
 from protocol.proto.augury.v1 import miner_pb2_grpc, validator_pb2_grpc
 
-REFLECTION_S: Final = 30.0
-"""How long one reflection stream may stay open, in wall seconds."""
 _DESCRIBED: Final = (miner_pb2_grpc, validator_pb2_grpc)
 """Importing them puts the descriptors that reflection shows into protobuf's default pool."""
 
@@ -67,14 +66,16 @@ class Health:
         return grpc.method_handlers_generic_handler(health.SERVICE_NAME, methods)
 
 
-def reflection_handler(services: Sequence[str], door: Door, streams: Streams) -> grpc.GenericRpcHandler[Any, Any]:
-    """Describes these services, health and reflection itself."""
+def reflection_handler(
+    services: Sequence[str], door: Door, streams: Streams, *, limit_s: float
+) -> grpc.GenericRpcHandler[Any, Any]:
+    """Describes these services, health and reflection itself. A stream that lasts longer than limit_s is ended."""
     servicer = reflection_aio.ReflectionServicer((*services, health.SERVICE_NAME, reflection.SERVICE_NAME))
 
     async def info(requests: AsyncIterator[Any], context: Any) -> None:
         async with refusing(context, streams):
-            with door:
-                async with asyncio.timeout(REFLECTION_S):
+            with door, suppress(TimeoutError):
+                async with asyncio.timeout(limit_s):
                     async for reply in servicer.ServerReflectionInfo(requests, context):
                         await context.write(reply)
 

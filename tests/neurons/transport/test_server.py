@@ -348,6 +348,21 @@ def test_reflection_lists_and_describes_what_the_node_serves():
     asyncio.run(run())
 
 
+def test_a_reflection_stream_that_asks_nothing_is_ended_without_a_word_in_the_log(caplog):
+    async def run():
+        limits = ServerLimits(unsigned_s=0.05, grace_s=0.0)
+        async with (
+            serving(MinerOnly(), "127.0.0.1", 0, wire=WIRE, limits=limits) as address,
+            grpc.aio.insecure_channel(address) as channel,
+        ):
+            idle = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(timeout=20)
+            assert grpc.aio.EOF is await idle.read()
+
+    with caplog.at_level(logging.INFO):
+        asyncio.run(run())
+    assert [] == [r.message for r in caplog.records if r.name.startswith("neurons")]
+
+
 def test_unsigned_streams_are_few_and_never_crowd_out_signed_calls():
     async def run():
         limits = ServerLimits(unsigned=1, grace_s=0.0)
