@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
 from typing import Any, Final
@@ -26,24 +25,10 @@ from protocol.units import HOUR_MS, MINUTE_MS, UnixMs
 
 MOST_CANDLES: Final = 999
 """Candles in one page: the exchange gives 1000, and the last one only bears witness."""
-_LARGEST_REPLY_BYTES: Final = 2_000_000
+_LARGEST_REPLY_BYTES: Final = 16_000_000
 _TIMEFRAMES: Final = {MINUTE_MS: "1m", 5 * MINUTE_MS: "5m", 15 * MINUTE_MS: "15m", HOUR_MS: "1h"}
 _SPOT_IDS: Final[Mapping[str, str]] = {"binance": "{base}{quote}", "binanceus": "{base}{quote}"}
 """How an exchange writes a spot market: knowing it spares the download of all its markets."""
-
-
-@dataclass(frozen=True, slots=True)
-class VenueSettings:
-    """One live venue. `name` is ours, `exchange` is ccxt's id, `symbol` as "BTC/USDT"."""
-
-    name: str
-    exchange: str = "binance"
-    symbol: str = "BTC/USDT"
-    base_url: str | None = None
-    """Scheme, host and port to ask instead of the exchange's own; no rate limit is kept against it."""
-    step_ms: int = 5 * MINUTE_MS
-    timeout_s: float = 10.0
-    """Wall time after which a call is given up and its connection dropped."""
 
 
 class TooLargeReply(aiohttp.ClientPayloadError):
@@ -68,15 +53,31 @@ class _BoundedResponse(aiohttp.ClientResponse):
 class LiveVenue:
     """A PriceVenue at an exchange, or at a server that speaks like one. Close it with `aclose`."""
 
-    def __init__(self, settings: VenueSettings) -> None:
-        """Raises InvalidSetting for an exchange ccxt does not have, a symbol without quote, a step without name."""
-        base, slash, quote = settings.symbol.partition("/")
+    def __init__(
+        self,
+        name: str,
+        *,
+        exchange: str = "binance",
+        symbol: str = "BTC/USDT",
+        base_url: str | None = None,
+        step_ms: int = 5 * MINUTE_MS,
+        timeout_s: float = 10.0,
+    ) -> None:
+        """name: what we call the venue.  exchange: ccxt's id.  symbol: BASE/QUOTE.  base_url: scheme, host and port to
+        ask instead of the exchange's own; no rate limit is kept against it.  timeout_s: wall time after which a call
+        is given up and its connection dropped.
+
+        Raises InvalidSetting for an exchange ccxt does not have, a symbol without quote, a step without name.
+        """
+        base, slash, quote = symbol.partition("/")
         if not (base and slash and quote):
-            raise InvalidSetting(f"a symbol is written BASE/QUOTE, not {settings.symbol!r}", setting="symbol")
-        if settings.step_ms not in _TIMEFRAMES:
-            raise InvalidSetting(f"no exchange has candles of {settings.step_ms} ms", setting="step_ms")
-        self._settings = settings
-        self._exchange_class = load_exchange(settings.exchange)
+            raise InvalidSetting(f"a symbol is written BASE/QUOTE, not {symbol!r}", setting="symbol")
+        if step_ms not in _TIMEFRAMES:
+            raise InvalidSetting(f"no exchange has candles of {step_ms} ms", setting="step_ms")
+        self._name, self._symbol, self._base_url = name, symbol, base_url
+        self._step_ms, self._timeout_s = step_ms, timeout_s
+        self._market_id = _SPOT_IDS.get(exchange, "").format(base=base, quote=quote)
+        self._exchange_class = load_exchange(exchange)
         self._base, self._quote = base, quote
         self._exchange: Any = None
         self._session: aiohttp.ClientSession | None = None
@@ -84,7 +85,7 @@ class LiveVenue:
 
     @property
     def name(self) -> str:
-        return self._settings.name
+        return self._name
 
     async def closed_candles(self, *, since_ms: int, limit: int) -> Sequence[Candle]:
         """As PriceVenue. A candle counts as closed when the exchange lists a later one, which is its witness.
@@ -95,13 +96,13 @@ class LiveVenue:
             raise unavailable(self.name, VenueProblem.UNREACHABLE, "closed")
         wanted = min(limit, MOST_CANDLES)
         try:
-            async with asyncio.timeout(self._settings.timeout_s):
+            async with asyncio.timeout(self._timeout_s):
                 rows = await self._fetch(since_ms, wanted + 1)
         except TimeoutError as error:
-            detail = f"no answer within {self._settings.timeout_s} s"
+            detail = f"no answer within {self._timeout_s} s"
             raise unavailable(self.name, VenueProblem.TIMEOUT, detail) from error
         candles = [candle_from_row(self.name, row) for row in rows]
-        check_page(self.name, candles, since_ms=since_ms, step_ms=self._settings.step_ms)
+        check_page(self.name, candles, since_ms=since_ms, step_ms=self._step_ms)
         if len(candles) > wanted + 1:
             raise unavailable(self.name, VenueProblem.MALFORMED, f"{len(candles)} candles, asked for {wanted + 1}")
         return candles[:-1]
@@ -122,8 +123,8 @@ class LiveVenue:
         try:
             if exchange.markets is None:
                 await exchange.load_markets()
-            timeframe = _TIMEFRAMES[self._settings.step_ms]
-            rows = await exchange.fetch_ohlcv(self._settings.symbol, timeframe, since=since_ms, limit=count)
+            timeframe = _TIMEFRAMES[self._step_ms]
+            rows = await exchange.fetch_ohlcv(self._symbol, timeframe, since=since_ms, limit=count)
         except errors.BaseError as error:
             raise self._translated(error, errors) from error
         except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
@@ -134,8 +135,7 @@ class LiveVenue:
         return rows
 
     def _open(self) -> Any:
-        """ccxt's client on a session of ours, with the one market set so that none need be downloaded."""
-        settings = self._settings
+        """ccxt's client on a session of ours; where the market's id is known, none need be downloaded."""
         connector = aiohttp.TCPConnector(ssl=_verified_tls())
         self._session = aiohttp.ClientSession(connector=connector, response_class=_BoundedResponse)
         exchange = _strict(self._exchange_class)(
@@ -143,18 +143,16 @@ class LiveVenue:
                 "session": self._session,
                 # Not used: the session's connector verifies. ccxt would otherwise build a context per exchange.
                 "ssl_context": False,
-                "timeout": int(settings.timeout_s * 1_000),
-                "enableRateLimit": settings.base_url is None,
+                "timeout": int(self._timeout_s * 1_000),
+                "enableRateLimit": self._base_url is None,
                 "options": {"fetchMarkets": {"types": ["spot"]}},
             }
         )
         exchange.number = str
-        if settings.base_url is not None:
-            exchange.urls["api"] = pointed_at(exchange.urls["api"], settings.base_url)
-        template = _SPOT_IDS.get(settings.exchange)
-        if template is not None:
-            market_id = template.format(base=self._base, quote=self._quote)
-            exchange.set_markets([_spot_market(market_id, self._base, self._quote)])
+        if self._base_url is not None:
+            exchange.urls["api"] = pointed_at(exchange.urls["api"], self._base_url)
+        if self._market_id:
+            exchange.set_markets([_spot_market(self._market_id, self._base, self._quote)])
         self._exchange = exchange
         return exchange
 

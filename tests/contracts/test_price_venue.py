@@ -14,7 +14,7 @@ from neurons.market.generated import GeneratedMarket, MarketShape
 from neurons.market.recorded import RecordedSource
 from neurons.market.server import PriceServer
 from neurons.market.sources import CandleSource, MemoryVenue
-from neurons.market.venues import LiveVenue, VenueSettings
+from neurons.market.venues import LiveVenue
 from neurons.ports import Candle, PriceVenue, VenueUnavailable
 from protocol.units import MINUTE_MS
 from tests.support.hand_clock import HandClock
@@ -48,7 +48,7 @@ async def in_memory(source: CandleSource, clock: HandClock) -> AsyncIterator[Pri
 @asynccontextmanager
 async def over_http(source: CandleSource, clock: HandClock) -> AsyncIterator[PriceVenue]:
     async with PriceServer(source, clock) as server:
-        venue = LiveVenue(VenueSettings("http", base_url=server.url))
+        venue = LiveVenue("http", base_url=server.url)
         yield venue
         await venue.aclose()
 

@@ -13,7 +13,7 @@ from neurons.market.faults import Faults
 from neurons.market.generated import GeneratedMarket, MarketShape
 from neurons.market.problems import VenueProblem, problem_of
 from neurons.market.server import PriceServer
-from neurons.market.venues import LiveVenue, VenueSettings, candle_from_row, pointed_at
+from neurons.market.venues import LiveVenue, candle_from_row, pointed_at
 from neurons.ports import VenueUnavailable
 from protocol.errors import InvalidSetting
 from protocol.units import MINUTE_MS
@@ -31,7 +31,7 @@ def problem_with(faults: Faults, **settings: object) -> VenueProblem | None:
         source = GeneratedMarket(MarketShape(seed=3, origin_ms=START_MS)).sources()[0]
         async with PriceServer(source, HandClock(NOW_MS)) as server:
             server.faults = faults
-            venue = LiveVenue(VenueSettings("v", base_url=server.url, **settings))  # type: ignore[arg-type]
+            venue = LiveVenue("v", base_url=server.url, **settings)  # type: ignore[arg-type]
             try:
                 await venue.closed_candles(since_ms=NOW_MS - 10 * STEP_MS, limit=20)
             except VenueUnavailable as error:
@@ -77,7 +77,7 @@ def test_nobody_listening_is_unreachable():
     async def main() -> None:
         async with PriceServer(GeneratedMarket(MarketShape(seed=3)).sources()[0], HandClock(NOW_MS)) as server:
             url = server.url
-        venue = LiveVenue(VenueSettings("v", base_url=url))
+        venue = LiveVenue("v", base_url=url)
         with pytest.raises(VenueUnavailable) as caught:
             await venue.closed_candles(since_ms=START_MS, limit=1)
         await venue.aclose()
@@ -100,7 +100,7 @@ def test_a_reply_that_does_not_end_is_given_up():
         server = await asyncio.start_server(endless, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         async with server:
-            venue = LiveVenue(VenueSettings("v", base_url=f"http://127.0.0.1:{port}"))
+            venue = LiveVenue("v", base_url=f"http://127.0.0.1:{port}")
             with pytest.raises(VenueUnavailable) as caught:
                 await venue.closed_candles(since_ms=START_MS, limit=1)
             await venue.aclose()
@@ -113,7 +113,7 @@ def test_a_venue_that_hangs_answers_again_once_it_recovers():
     async def main() -> None:
         source = GeneratedMarket(MarketShape(seed=3, origin_ms=START_MS)).sources()[0]
         async with PriceServer(source, HandClock(NOW_MS)) as server:
-            venue = LiveVenue(VenueSettings("v", base_url=server.url, timeout_s=0.2))
+            venue = LiveVenue("v", base_url=server.url, timeout_s=0.2)
             server.faults = Faults(hang=True)
             for _ in range(3):
                 with pytest.raises(VenueUnavailable):
@@ -149,10 +149,10 @@ def test_only_scheme_and_host_of_the_endpoints_change():
 @pytest.mark.parametrize(
     ("make", "names"),
     [
-        (lambda: LiveVenue(VenueSettings("v", exchange="nowhere")), "nowhere"),
-        (lambda: LiveVenue(VenueSettings("v", exchange="../binance")), "binance"),
-        (lambda: LiveVenue(VenueSettings("v", symbol="BTCUSDT")), "BTCUSDT"),
-        (lambda: LiveVenue(VenueSettings("v", step_ms=7)), "7 ms"),
+        (lambda: LiveVenue("v", exchange="nowhere"), "nowhere"),
+        (lambda: LiveVenue("v", exchange="../binance"), "binance"),
+        (lambda: LiveVenue("v", symbol="BTCUSDT"), "BTCUSDT"),
+        (lambda: LiveVenue("v", step_ms=7), "7 ms"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_by_name(make: Callable[[], LiveVenue], names: str):
@@ -162,7 +162,7 @@ def test_a_setting_that_cannot_be_is_refused_by_name(make: Callable[[], LiveVenu
 
 def test_a_process_with_a_live_venue_imports_one_exchange_and_neither_pandas_nor_torch():
     program = (
-        "import sys; from neurons.market.venues import LiveVenue, VenueSettings; LiveVenue(VenueSettings('v'));"
+        "import sys; from neurons.market.venues import LiveVenue; LiveVenue('v');"
         "heavy = ('pandas', 'torch', 'pyarrow', 'ccxt.kraken', 'ccxt.async_support.kraken');"
         "print([module for module in heavy if module in sys.modules])"
     )

@@ -1,0 +1,216 @@
+"""When a close is settled and from which reports: pure, apart from what it remembers between calls.
+
+A venue's candle is final once the venue has shown a later one (every PriceVenue shows only such candles) and the
+settle delay has passed on our clock. About the next close, each venue has then either reported, or is known to have
+no candle there (it shows later ones), or is silent. The close is settled when nobody is silent; when all who are
+silent have been so for `patience_ms` and the others agree; or, as missing, when they have been so for `give_up_ms`.
+While nobody at all has anything to say nothing is settled: it is likelier that we are cut off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from neurons.market.candles import check_page
+from neurons.market.health import VenueHealth
+from neurons.market.problems import VenueProblem, unavailable
+from neurons.ports import Candle
+from protocol.params import NetworkParams, TruthParams
+from protocol.rules.price_history import PriceHistory
+from protocol.rules.prices import Agreement, PriceReport, agree_close, remember
+from protocol.units import HOUR_MS, MINUTE_MS, PriceE8, UnixMs
+
+
+@dataclass(frozen=True, slots=True)
+class SettleRules:
+    """The grid and the waiting times, in ms of the node's clock."""
+
+    step_ms: int
+    settle_delay_ms: int
+    truth: TruthParams
+    patience_ms: int = 10 * MINUTE_MS
+    """How long a silent venue holds up a close on which the others agree; not once per close but once per silence."""
+    give_up_ms: int = 2 * HOUR_MS
+    """How long silent venues hold up a close on which the others cannot agree."""
+
+    @classmethod
+    def of(cls, params: NetworkParams) -> SettleRules:
+        return cls(params.time.step_ms, params.time.settle_delay_ms, params.truth)
+
+
+@dataclass(frozen=True, slots=True)
+class AgreedClose:
+    """One instant's close with all it came from; `close_e8` is None where it is missing, and `reason` says why."""
+
+    close_at_ms: UnixMs
+    agreement: Agreement
+    reports: tuple[PriceReport, ...]
+
+    @property
+    def close_e8(self) -> PriceE8 | None:
+        return self.agreement.close_e8
+
+    @property
+    def reason(self) -> str:
+        return self.agreement.reason.value
+
+
+@dataclass(slots=True)
+class _View:
+    """What one venue has shown from the next close on, and the candle before it."""
+
+    health: VenueHealth
+    candles: dict[int, tuple[Candle, UnixMs]]
+    """Open time -> the candle and when it was first received with these numbers."""
+    newest_ms: int = -1
+    """Open time of the newest candle ever shown."""
+    before: Candle | None = None
+    """The newest candle that lies before the next close."""
+    silent_since_ms: int | None = None
+
+
+class Settling:
+    """Closes in order of time, from what venues show. Holds at most a page of candles per venue and one history."""
+
+    def __init__(self, rules: SettleRules, venues: Sequence[str], *, next_close_ms: int, history: PriceHistory) -> None:
+        """next_close_ms: the first close to settle, on the grid, after every close that `history` has seen.
+
+        Raises ValueError (ours) when it is off the grid or a venue is named twice.
+        """
+        if next_close_ms % rules.step_ms != 0:
+            raise ValueError(f"closes lie on the {rules.step_ms} ms grid, {next_close_ms} does not")
+        if len(set(venues)) != len(venues):
+            raise ValueError(f"a venue is named twice: {list(venues)}")
+        self.rules, self.history = rules, history
+        self.next_close_ms = UnixMs(next_close_ms)
+        self.health = {name: VenueHealth(name) for name in venues}
+        self._views = {name: _View(health, {}) for name, health in self.health.items()}
+        self._news_ms: int | None = None
+
+    @property
+    def since_ms(self) -> UnixMs:
+        """Where the next page of every venue begins: the candle that ends at the next close, and the one before it."""
+        return UnixMs(self.next_close_ms - 2 * self.rules.step_ms)
+
+    @property
+    def due_ms(self) -> UnixMs:
+        """Before this the next close cannot be settled."""
+        return UnixMs(self.next_close_ms + self.rules.settle_delay_ms)
+
+    def learn(self, venue: str, page: Sequence[Candle], *, since_ms: int, limit: int, now_ms: UnixMs) -> None:
+        """Takes what a venue showed from `since_ms` on (at most `limit` candles), received at `now_ms`.
+
+        Raises VenueUnavailable and keeps what was known when the page is impossible, from the future, or ends before
+        candles that the venue has already shown.
+        """
+        step_ms, view = self.rules.step_ms, self._views[venue]
+        check_page(venue, page, since_ms=since_ms, step_ms=step_ms)
+        newest_ms = page[-1].open_time_ms if page else -1
+        if newest_ms > now_ms:
+            raise unavailable(venue, VenueProblem.IN_THE_FUTURE, f"a candle opens at {newest_ms}, now is {now_ms}")
+        if len(page) < limit and newest_ms < view.newest_ms and view.newest_ms >= since_ms:
+            detail = f"its newest candle opens at {newest_ms}, it has shown {view.newest_ms}"
+            raise unavailable(venue, VenueProblem.WENT_BACK, detail)
+        if newest_ms > view.newest_ms:
+            self._hear_news(now_ms)
+            view.silent_since_ms = None
+        fresh = {}
+        for candle in page:
+            known = view.candles.get(candle.open_time_ms)
+            if known is not None and known[0] == candle:
+                fresh[int(candle.open_time_ms)] = known
+                continue
+            fresh[int(candle.open_time_ms)] = (candle, now_ms)
+            view.health.revised += known is not None
+            view.health.candles += candle.open_time_ms > view.newest_ms
+        view.candles = fresh
+        view.newest_ms = max(view.newest_ms, newest_ms)
+        view.health.last_answer_ms = now_ms
+        if view.newest_ms >= 0:
+            view.health.newest_close_ms = view.newest_ms + step_ms
+        self._drop_settled(view)
+
+    def settle(self, now_ms: int, *, more_may_come: bool = True) -> AgreedClose | None:
+        """The next close, when it can be settled now; the one after it is then next. None: ask again later.
+
+        more_may_come: false where the venues' past is all there is (recordings), so that waiting would change nothing.
+        """
+        if now_ms < self.due_ms:
+            return None
+        reports, silent = self._reports(), self._silent(now_ms)
+        if more_may_come and len(silent) == len(self._views):
+            return None
+        agreement = agree_close(reports, self.history, self.rules.truth)
+        if more_may_come and silent:
+            waited_ms = min(now_ms - since_ms for since_ms in silent)
+            enough_ms = self.rules.give_up_ms if agreement.close_e8 is None else self.rules.patience_ms
+            if waited_ms < enough_ms:
+                return None
+        settled = AgreedClose(self.next_close_ms, agreement, reports)
+        self._count_copies()
+        self.history = remember(self.history, self.next_close_ms, agreement)
+        self.next_close_ms = UnixMs(self.next_close_ms + self.rules.step_ms)
+        for view in self._views.values():
+            self._drop_settled(view)
+        return settled
+
+    def _reports(self) -> tuple[PriceReport, ...]:
+        """Every venue's final close at the next instant, where it is a price of that time and not a copy."""
+        open_ms = self.next_close_ms - self.rules.step_ms
+        reports = []
+        for name, view in self._views.items():
+            shown = view.candles.get(open_ms)
+            if shown is not None and is_traded(shown[0], view.before):
+                reports.append(PriceReport(name, shown[0].close_e8, shown[1]))
+        return tuple(reports)
+
+    def _count_copies(self) -> None:
+        open_ms = self.next_close_ms - self.rules.step_ms
+        for view in self._views.values():
+            shown = view.candles.get(open_ms)
+            view.health.copied += shown is not None and not is_traded(shown[0], view.before)
+
+    def _silent(self, now_ms: int) -> list[int]:
+        """Since when each venue is silent that has shown nothing from the next close on."""
+        open_ms = self.next_close_ms - self.rules.step_ms
+        silent = []
+        for view in self._views.values():
+            if view.newest_ms < open_ms:
+                if view.silent_since_ms is None:
+                    view.silent_since_ms = now_ms
+                silent.append(view.silent_since_ms)
+        return silent
+
+    def _hear_news(self, now_ms: int) -> None:
+        """A venue speaks. After a silence of all, the others get their whole patience again."""
+        longest_calm_ms = max(self.rules.patience_ms, 2 * self.rules.step_ms)
+        if self._news_ms is not None and now_ms - self._news_ms > longest_calm_ms:
+            for view in self._views.values():
+                view.silent_since_ms = None
+        self._news_ms = now_ms
+
+    def _drop_settled(self, view: _View) -> None:
+        """Forgets candles that end before the next close, all but the newest of them."""
+        open_ms = self.next_close_ms - self.rules.step_ms
+        for at in sorted(at for at in view.candles if at < open_ms):
+            candle, _ = view.candles.pop(at)
+            if view.before is None or candle.open_time_ms >= view.before.open_time_ms:
+                view.before = candle
+
+
+def is_traded(candle: Candle, before: Candle | None) -> bool:
+    """Whether a candle's close is a price of its time: not one that the venue carried forward.
+
+    A flat candle without volume had no trade; one that equals the candle before it in every number, volume included,
+    is a copy.
+    """
+    if candle.volume == 0 and candle.low_e8 == candle.high_e8:
+        return False
+    if before is None or candle.volume == 0:
+        return True
+    return _numbers(candle) != _numbers(before)
+
+
+def _numbers(candle: Candle) -> tuple[int, int, int, int, float]:
+    return candle.open_e8, candle.high_e8, candle.low_e8, candle.close_e8, candle.volume

@@ -1,0 +1,126 @@
+"""The market watcher: asks every venue, and delivers each agreed (or missing) close once, in order of time.
+
+Thin: what is settled when is decided in `settling`. Each venue has its own task and deadline, so that one that hangs
+delays nobody's polling; what it means for the close is a matter of patience there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from neurons.market.health import VenueHealth
+from neurons.market.problems import VenueProblem, problem_of, unavailable
+from neurons.market.settling import AgreedClose, SettleRules, Settling
+from neurons.ports import Candle, Clock, PriceVenue, VenueUnavailable
+from protocol.rules.price_history import PriceHistory
+from protocol.units import SECOND_MS, UnixMs
+
+Deliver = Callable[[AgreedClose], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """How the watcher asks, in ms of the node's clock."""
+
+    poll_ms: int = 10 * SECOND_MS
+    """Between two questions to a venue while a close that is due waits for it."""
+    deadline_ms: int = 10 * SECOND_MS
+    """A question that takes longer is given up."""
+    page: int = 500
+    """The most candles asked for at once."""
+
+
+class MarketWatch:
+    """Watches one series on several venues. `run` serves until cancelled; the venues stay the caller's to close."""
+
+    def __init__(
+        self,
+        venues: Sequence[PriceVenue],
+        clock: Clock,
+        rules: SettleRules,
+        *,
+        next_close_ms: int,
+        history: PriceHistory,
+        settings: WatchSettings | None = None,
+    ) -> None:
+        """next_close_ms: the first close to deliver: now less 30 days on a first start, later the one after the last
+        stored. history: what the closes before it taught (see `evidence.history_of`). Raises ValueError (ours) for no
+        venue, two of one name, or an instant off the grid.
+        """
+        if not venues:
+            raise ValueError("a market without venues")
+        self._venues = {venue.name: venue for venue in venues}
+        self._clock, self._settings = clock, settings or WatchSettings()
+        self._settling = Settling(rules, [v.name for v in venues], next_close_ms=next_close_ms, history=history)
+        self._delivering = asyncio.Lock()
+
+    @property
+    def health(self) -> Mapping[str, VenueHealth]:
+        """Each venue's counters, by name; they go on counting."""
+        return self._settling.health
+
+    @property
+    def next_close_ms(self) -> UnixMs:
+        """The close that is settled next: all before it have been delivered."""
+        return self._settling.next_close_ms
+
+    async def run(self, deliver: Deliver) -> None:
+        """Catches up, then delivers closes as they settle, until cancelled. What `deliver` raises ends it."""
+        await self.catch_up(deliver)
+        async with asyncio.TaskGroup() as polls:
+            for name in self._venues:
+                polls.create_task(self._follow(name, deliver), name=f"venue {name}")
+
+    async def catch_up(self, deliver: Deliver) -> None:
+        """Pages through the venues' past, oldest first, until nothing more can be settled now."""
+        settled = True
+        while settled:
+            async with asyncio.TaskGroup() as polls:
+                for name in self._venues:
+                    polls.create_task(self._poll(name), name=f"venue {name}")
+            settled = await self._settle(deliver)
+
+    async def _follow(self, name: str, deliver: Deliver) -> None:
+        """One venue's task: ask when the next close is due, and again while it waits."""
+        while True:
+            now_ms = self._clock.now_ms()
+            await self._clock.sleep_until(max(self._settling.due_ms, now_ms))
+            await self._poll(name)
+            await self._settle(deliver)
+            if self._settling.due_ms <= self._clock.now_ms():
+                await self._clock.sleep_until(self._clock.now_ms() + self._settings.poll_ms)
+
+    async def _poll(self, name: str) -> None:
+        """Asks one venue for what follows the last settled close; trouble is counted, never raised."""
+        health, since_ms = self._settling.health[name], self._settling.since_ms
+        health.polls += 1
+        try:
+            page = await self._ask(name, since_ms)
+            limit, now_ms = self._settings.page, self._clock.now_ms()
+            self._settling.learn(name, page, since_ms=since_ms, limit=limit, now_ms=now_ms)
+        except VenueUnavailable as error:
+            health.problems[problem_of(error)] += 1
+            health.last_problem = error.public
+
+    async def _ask(self, name: str, since_ms: int) -> Sequence[Candle]:
+        """One page within the deadline. Raises VenueUnavailable."""
+        try:
+            async with self._clock.timeout(self._settings.deadline_ms):
+                return await self._venues[name].closed_candles(since_ms=since_ms, limit=self._settings.page)
+        except TimeoutError as error:
+            detail = f"no answer within {self._settings.deadline_ms} ms of this clock"
+            raise unavailable(name, VenueProblem.TIMEOUT, detail) from error
+
+    async def _settle(self, deliver: Deliver) -> bool:
+        """Delivers every close that can be settled now, one after the other. Returns whether there was one.
+
+        A close counts as settled once it is taken out, so `deliver` runs to its end before the next one is looked at.
+        """
+        any_settled = False
+        async with self._delivering:
+            while (settled := self._settling.settle(self._clock.now_ms())) is not None:
+                any_settled = True
+                await deliver(settled)
+        return any_settled
