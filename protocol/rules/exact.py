@@ -6,6 +6,7 @@ Floats give different last bits on different machines; a score, a share or a bal
 from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from functools import lru_cache
 from typing import Final
 
 from protocol.units import NANO, Nano, PriceE8
@@ -31,6 +32,15 @@ def to_integer(value: Decimal, scale: int) -> int:
     return int(scaled.to_integral_value(rounding=ROUND_HALF_EVEN, context=EXACT))
 
 
+@lru_cache(maxsize=65_536)
+def _ln(price: PriceE8) -> Decimal:
+    return EXACT.ln(Decimal(price))
+
+
 def log_return_nano(close: PriceE8, anchor: PriceE8) -> Nano:
-    """ln(close / anchor) in nano, half to even. Both prices must be positive (checked where prices are agreed)."""
-    return Nano(to_integer(EXACT.ln(EXACT.divide(Decimal(close), Decimal(anchor))), NANO))
+    """ln(close) - ln(anchor) in nano, each logarithm correctly rounded to 40 digits first, then half to even.
+
+    The logarithm of a price is kept, because a close is an outcome of a hundred rounds and an anchor of one more.
+    Both prices must be positive (checked where prices are agreed).
+    """
+    return Nano(to_integer(EXACT.subtract(_ln(close), _ln(anchor)), NANO))

@@ -92,21 +92,24 @@ def truth_returns(closes: Sequence[PriceE8 | None], anchor: PriceE8) -> tuple[Na
 
 
 def crps_numerators(answers: NanoReturns, truth: Sequence[Nano | None]) -> NDArray[np.int64]:
-    """m(m-1) times the fair CRPS of each ensemble at each step, exactly; for m = 1 the absolute error itself.
+    """m**2 times the CRPS of each ensemble's own law at each step, exactly; for m = 1 the absolute error.
 
     answers: int64 nano, shape (n, m, steps), 1 <= m <= 1000, magnitudes within 2 * 10**9.  truth: one nano log-return
     a step, None where missing.  Returns int64 of shape (n, steps), >= 0, UNSCORED at missing steps.
     Raises ValueError (ours) for other shapes or magnitudes: answers are checked when they arrive.
 
-    The fair estimator (unbiased for the law the members are drawn from; Ferro 2014, doi:10.1002/qj.2270) is
-        CRPS = mean |x_i - y| - sum_{i<j} |x_i - x_j| / (m(m-1)).
+    The law of an answer is its members' empirical distribution (Gneiting & Raftery 2007,
+    doi:10.1198/016214506000001437):
+        CRPS = mean |x_i - y| - sum_{i<j} |x_i - x_j| / m**2.
+    Not the "fair" estimator, which divides by m(m-1): it is proper only for members drawn at random, and pays whoever
+    answers the baseline's quantiles 1.6% of skill for nothing (docs/decisions/0020).
     With members sorted, i = 0..m-1, sum_{i<j} |x_i - x_j| = sum (2i-m+1) x_(i), and |x-y| = 2 max(x, y) - x - y, so
-        m(m-1) CRPS = 2 [(m-1) sum max(x_i, y) - sum i x_(i)] - m(m-1) y.
-    It is never negative, because |x_i - x_j| <= |x_i - y| + |x_j - y|.
+        m**2 CRPS = 2 m sum max(x_i, y) - sum (2i+1) x_(i) - m**2 y.
+    It is never negative: it is m**2 times the integral of the squared distance of two distribution functions.
 
     Why float64 is exact here: every product and partial sum, in any order and fused or not, is a whole number below
-    2**53 = 9.0e15: sum i |x_(i)| <= 499,500 * 2e9 < 1.0e15, and sum |max(x_i, y)| <= 1000 * 5e10 = 5e13. The last
-    line is int64: 2 (999 * 5e13 + 1.0e15) + 999,000 * 5e10 < 1.6e17 < 2**63.
+    2**53 = 9.0e15: sum (2i+1) |x_(i)| <= 1e6 * 2e9 = 2e15, and sum |max(x_i, y)| <= 1000 * 5e10 = 5e13. The last
+    line is int64: 2 * 1000 * 5e13 + 2e15 + 1e6 * 5e10 < 1.6e17 < 2**63.
     """
     n, m, steps = _checked_shape(answers, truth)
     scored = [k for k, y in enumerate(truth) if y is not None]
@@ -116,8 +119,7 @@ def crps_numerators(answers: NanoReturns, truth: Sequence[Nano | None]) -> NDArr
     numerators = np.full((n, steps), UNSCORED, dtype=np.int64)
     columns = slice(None) if len(scored) == steps else scored
     for row in range(n):  # one ensemble at a time: 256 x 100 members are sorted and summed without leaving the cache
-        members = _as_int32(answers[row])[:, columns]
-        numerators[row, columns] = np.abs(members[0] - outcome) if m == 1 else _fair_numerators(members, outcome)
+        numerators[row, columns] = _numerators(_as_int32(answers[row])[:, columns], outcome)
     return numerators
 
 
@@ -137,16 +139,16 @@ def _as_int32(members: NanoReturns) -> NDArray[np.int32]:
     return members.astype(np.int32)
 
 
-def _fair_numerators(members: NDArray[np.int32], outcome: NDArray[np.int64]) -> NDArray[np.int64]:
-    """members: shape (m, steps), m >= 2.  outcome: shape (steps,).  Returns m(m-1) CRPS, shape (steps,)."""
+def _numerators(members: NDArray[np.int32], outcome: NDArray[np.int64]) -> NDArray[np.int64]:
+    """members: shape (m, steps).  outcome: shape (steps,).  Returns m**2 CRPS, shape (steps,)."""
     m = members.shape[0]
     ordered = np.ascontiguousarray(members.T)
     ordered.sort(axis=1)
     wide = ordered.astype(np.float64)
-    by_rank = (wide @ np.arange(m, dtype=np.float64)).astype(np.int64)
+    by_rank = (wide @ np.arange(1, 2 * m, 2, dtype=np.float64)).astype(np.int64)
     np.maximum(wide, outcome[:, np.newaxis].astype(np.float64), out=wide)
     upper = (wide @ np.ones(m)).astype(np.int64)
-    numerators: NDArray[np.int64] = 2 * ((m - 1) * upper - by_rank) - m * (m - 1) * outcome
+    numerators: NDArray[np.int64] = 2 * m * upper - by_rank - m * m * outcome
     return numerators
 
 
@@ -163,14 +165,9 @@ def ensemble_losses(answers: NanoReturns, truth: Sequence[Nano | None], sigma_pi
         raise ValueError("no step of this round is scored")
     every_scale = step_scales_pico(sigma_pico, len(truth))
     scales = [every_scale[k] for k in scored]
-    divisor = len(scored) * _pair_count(answers.shape[1])
+    divisor = len(scored) * answers.shape[1] ** 2
     reciprocals = [(1 << _RECIPROCAL_BITS) // scale for scale in scales]
     return [_mean_in_scales(row, scales, reciprocals, divisor) for row in numerators[:, scored].tolist()]
-
-
-def _pair_count(members: int) -> int:
-    """What crps_numerators multiplied by."""
-    return members * (members - 1) if members > 1 else 1
 
 
 def _mean_in_scales(numerators: list[int], scales: list[int], reciprocals: list[int], divisor: int) -> Nano:
@@ -196,7 +193,7 @@ def step_losses(answers: NanoReturns, truth: Sequence[Nano | None], sigma_pico: 
     answer's loss by up to one nano; the loss of ensemble_losses is the one that counts.
     """
     scales = step_scales_pico(sigma_pico, len(truth))
-    pairs = _pair_count(answers.shape[1])
+    pairs = answers.shape[1] ** 2
     return [
         [
             None if numerator == UNSCORED else Nano(round_div(numerator * NANO * _PICO_PER_NANO, pairs * scale))

@@ -1,4 +1,4 @@
-"""Losses: exact, fair, and never kind to what is not a number."""
+"""Losses: exact, proper, and never kind to what is not a number."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from protocol.errors import InvalidAnswer
+from protocol.rules.baselines import gaussian_walk_loss_nano, gaussian_walk_quantiles_nano
 from protocol.rules.scores import (
     MAX_ABS_ANSWER_NANO,
     MAX_ABS_TRUTH_NANO,
@@ -39,13 +40,11 @@ nanos = st.integers(-MAX_ABS_ANSWER_NANO, MAX_ABS_ANSWER_NANO)
 truths = st.integers(-MAX_ABS_TRUTH_NANO, MAX_ABS_TRUTH_NANO)
 
 
-def fair_crps(members, outcome):
+def crps_of_law(members, outcome):
     """The definition, term by term, in fractions."""
     m = len(members)
-    crps = Fraction(sum(abs(x - outcome) for x in members), m)
-    if m > 1:
-        crps -= Fraction(sum(abs(a - b) for a, b in combinations(members, 2)), m * (m - 1))
-    return crps
+    distance = Fraction(sum(abs(x - outcome) for x in members), m)
+    return distance - Fraction(sum(abs(a - b) for a, b in combinations(members, 2)), m * m)
 
 
 # --- quantize_answer
@@ -134,7 +133,7 @@ def test_truth_refuses_prices_that_are_not_positive(closes, anchor):
         truth_returns(closes, anchor)
 
 
-# --- the fair CRPS
+# --- the CRPS of an answer's own law
 
 
 @pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda case: case["name"])
@@ -152,7 +151,7 @@ def test_crps_is_exactly_the_definition(data, m):
     outcome = data.draw(truths)
     answers = np.array(members, dtype=np.int64).reshape(1, m, 1)
 
-    assert fair_crps(members, outcome) * max(1, m * (m - 1)) == int(crps_numerators(answers, [outcome])[0, 0])
+    assert crps_of_law(members, outcome) * m * m == int(crps_numerators(answers, [outcome])[0, 0])
 
 
 @pytest.mark.parametrize("outcome", [0, 1, -MAX_ABS_ANSWER_NANO, MAX_ABS_TRUTH_NANO, -MAX_ABS_TRUTH_NANO])
@@ -162,7 +161,7 @@ def test_crps_stays_exact_at_the_bounds_of_the_proof(outcome, lopsided):
     m, end = MAX_MEMBERS, MAX_ABS_ANSWER_NANO
     members = [end - 1] * lopsided + [1 - end] * (m - lopsided)
     pairs = lopsided * (m - lopsided) * 2 * (end - 1)
-    expected = (m - 1) * sum(abs(x - outcome) for x in members) - pairs
+    expected = m * sum(abs(x - outcome) for x in members) - pairs
 
     assert expected == int(crps_numerators(np.array(members).reshape(1, m, 1), [outcome])[0, 0])
 
@@ -177,7 +176,7 @@ def test_crps_of_a_large_ensemble_is_exact_against_big_integers():
         for k, y in enumerate(truth):
             x = sorted(int(v) for v in ensemble[:, k])
             spread = sum((2 * i - 999) * v for i, v in enumerate(x))
-            row.append(999 * sum(abs(v - y) for v in x) - spread)
+            row.append(1000 * sum(abs(v - y) for v in x) - spread)
         expected.append(row)
 
     assert expected == crps_numerators(answers, truth).tolist()
@@ -195,15 +194,19 @@ def test_the_order_of_members_changes_nothing_and_no_crps_is_negative(members, o
     assert numerator >= 0
 
 
-def test_the_fair_estimator_does_not_favour_a_larger_ensemble():
-    """Its expectation is the CRPS of the law, whatever m: for N(0,1) at 0 that is (sqrt(2) - 1) / sqrt(pi)."""
-    rng = np.random.default_rng(3)
-    expected = (2**0.5 - 1) / np.pi**0.5
-    for m in (2, 8, 64):
-        draws = np.rint(rng.standard_normal((60_000 // m, m, 1)) * 1e6).astype(np.int64)
-        mean = crps_numerators(draws, [0]).mean() / (m * (m - 1)) / 1e6
+@pytest.mark.parametrize("m", [64, 256, 1000])
+def test_answering_the_baseline_by_its_quantiles_earns_nothing_at_any_size(m):
+    """The hole of the fair estimator (docs/decisions/0020): no picture of a law may score better than the law.
 
-        assert expected == pytest.approx(mean, abs=0.02)
+    Outcomes are the law's own quantiles, so the means below are expectations, to the grid's fineness.
+    """
+    levels = [round((i + 0.5) / m * 1_000_000) for i in range(m)]
+    ensemble = gaussian_walk_quantiles_nano(SIGMA, 1, levels)[np.newaxis, :, :1]
+    outcomes = gaussian_walk_quantiles_nano(SIGMA, 1, range(500, 1_000_000, 1_000))[:, 0].tolist()
+    own = [ensemble_losses(ensemble, [y], SIGMA)[0] for y in outcomes]
+    baseline = [gaussian_walk_loss_nano([y], SIGMA) for y in outcomes]
+
+    assert -sum(baseline) // 100_000 <= sum(own) - sum(baseline) <= sum(baseline) // m
 
 
 def test_a_missing_step_is_marked_unscored_and_the_others_are_untouched():
@@ -247,7 +250,7 @@ def test_a_loss_is_the_mean_of_scaled_crps_rounded_once_half_to_even(data, m, st
     truth = data.draw(st.lists(st.none() | nanos, min_size=steps, max_size=steps).filter(any))
     scales = step_scales_pico(sigma, steps)
     terms = [
-        fair_crps([path[k] for path in answer], y) * 1000 / scales[k] for k, y in enumerate(truth) if y is not None
+        crps_of_law([path[k] for path in answer], y) * 1000 / scales[k] for k, y in enumerate(truth) if y is not None
     ]
 
     assert [round(sum(terms) / len(terms) * NANO)] == ensemble_losses(np.array([answer]), truth, sigma)
