@@ -36,8 +36,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="how long each turn lasts")
     options = parser.parse_args()
     rates = asyncio.run(measure(endpoints=options.endpoints, turns=options.turns, seconds=options.seconds))
+    ours = rates["ours"]
     for kind, rate in rates.items():
-        print(f"{kind:8} {rate}   ours / this: {rates['ours'].median / rate.median:.2f}")
+        print(f"{kind:8}{rate}; ours / this: {ours.median / rate.median:.2f}, by CPU {rate.cpu_us / ours.cpu_us:.2f}")
 
 
 if __name__ == "__main__":
