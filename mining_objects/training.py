@@ -26,10 +26,10 @@ from mining_objects.models.lstm import Lstm, LstmConfig, LstmNetwork, tabulate_s
 class TrainingConfig:
     """patience: epochs without a better validation loss after which training stops."""
 
-    epochs: int = 12
-    batch: int = 256
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-3
+    epochs: int = 10
+    batch: int = 128
+    learning_rate: float = 3e-4
+    weight_decay: float = 0.1
     patience: int = 3
     seed: int = 1
     device: str = "auto"

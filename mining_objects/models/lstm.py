@@ -31,6 +31,8 @@ from mining_objects.devices import pick_device
 from mining_objects.errors import BrokenCheckpoint
 
 INSTALLED_WEIGHTS: Final = Path(__file__).parent.parent / "weights" / "lstm"
+SPARE: Final = 24
+"""Candles asked for beyond the least, so that a few missing ones at the end leave enough."""
 Z_GRID: Final = np.linspace(-4.0, 4.0, 65)
 """Normal scores at which the shape of the residuals is tabulated."""
 
@@ -39,10 +41,10 @@ Z_GRID: Final = np.linspace(-4.0, 4.0, 65)
 class LstmConfig:
     """lookback: candles the LSTM reads.  anchors: steps it answers for; beyond the last, its value goes on."""
 
-    lookback: int = 96
+    lookback: int = 48
     hidden: int = 48
     layers: int = 2
-    dropout: float = 0.2
+    dropout: float = 0.4
     anchors: tuple[int, ...] = (1, 3, 6, 12, 24, 36, 48, 60, 72, 84, 100, 112)
     largest_log_scale: float = 2.5
     """The typical size stays within e**-this and e**this of scale * sqrt(k), whatever the input."""
@@ -88,10 +90,12 @@ class LstmNetwork(nn.Module):
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         normal = (inputs - self.feature_mean) / self.feature_deviation
-        seen, _ = self.lstm(normal)
+        seen, _ = self.lstm(
+            normal
+        )  # shaped by the deviation alone: direction is mostly noise and would be learnt by heart
         state = self.dropout(seen[:, -1])
         raw = self.scale_head(torch.cat([state, normal[:, -1]], dim=1))
-        return self.mean_head(state), self.largest_log_scale * torch.tanh(raw / self.largest_log_scale)
+        return self.mean_head(state.detach()), self.largest_log_scale * torch.tanh(raw / self.largest_log_scale)
 
 
 class Lstm(Forecaster):
@@ -104,14 +108,18 @@ class Lstm(Forecaster):
         self.config = config
         self.device = pick_device(device)
         self.network = network.to(self.device).eval()
-        self.lookback = features.WARM_UP + config.lookback
-        self.least = self.lookback
+        self.least = features.WARM_UP + config.lookback
+        self.lookback = self.least + SPARE
         self._mean_share = float(network.mean_share)
         self._shape = network.residual_shape.cpu().numpy().astype(np.float64)
 
     @classmethod
     def load(cls, folder: Path | None = None, *, device: str = "cpu") -> Self:
-        """From a checkpoint folder, by default the weights installed with the package. Raises BrokenCheckpoint."""
+        """From a checkpoint folder, by default the weights installed with the package. Raises BrokenCheckpoint.
+
+        Torch is held to one thread in this process: for one window a second thread costs more than it saves.
+        """
+        torch.set_num_threads(1)
         checkpoint = load_checkpoint(folder or INSTALLED_WEIGHTS, model=cls.name)
         config = LstmConfig.from_card(checkpoint.config)
         network = LstmNetwork(config)
