@@ -69,6 +69,18 @@ def agree_mac_key(private_key: bytes, terms: SessionTerms) -> bytes:
     return HKDF(algorithm=SHA256(), length=SESSION_KEY_BYTES, salt=terms.request, info=info).derive(secret)
 
 
+def opening_frame(sealed_reply: bytes) -> Frame:
+    """Frame 0: the sealed WatchReply, which needs no MAC because it is signed."""
+    return Frame(0, b"", b"", sealed_reply)
+
+
+def reply_in(frame: Frame) -> bytes:
+    """The sealed WatchReply that a stream begins with, not yet verified. Raises SessionBroken for any other frame."""
+    if frame.counter != 0 or len(frame.mac) or len(frame.checkpoint):
+        raise SessionBroken("a stream begins with frame 0, which carries a reply and nothing else")
+    return frame.payload
+
+
 class SessionSender:
     """The validator's side: turns payloads into frames, in order."""
 

@@ -20,6 +20,8 @@ from protocol.sessions import (
     first_link,
     frame_mac,
     next_link,
+    opening_frame,
+    reply_in,
     session_public_key,
 )
 from protocol.units import Digest
@@ -171,3 +173,15 @@ def test_the_mac_covers_the_counter():
     assert 16 == len(frame_mac(key, 1, b"x"))
     assert frame_mac(key, 1, b"x") != frame_mac(key, 2, b"x")
     assert Frame(1, frame_mac(key, 1, b"payload 1"), b"", b"payload 1") == frames(1)[0]
+
+
+def test_a_stream_begins_with_the_reply_and_nothing_else():
+    assert b"sealed" == reply_in(opening_frame(b"sealed"))
+    for other in (
+        frames(1)[0],
+        replace(opening_frame(b"x"), counter=1),
+        replace(opening_frame(b"x"), mac=b"m"),
+        replace(opening_frame(b"x"), checkpoint=b"c"),
+    ):
+        with pytest.raises(SessionBroken):
+            reply_in(other)
