@@ -36,7 +36,8 @@ OPEN_TO_ANYONE: Final = frozenset({Purpose.REGISTER, Purpose.ROUNDS, Purpose.STA
 """What any key may ask, signed, without having been admitted: to read, and to register."""
 MAX_BUCKETS: Final = 65_536
 MAX_NONCES: Final = 1_000_000
-"""For admitted senders; strangers have as many of their own, so that they cannot crowd anybody out."""
+MAX_STRANGERS_NONCES: Final = 100_000
+"""Strangers' nonces have a table of their own, so that they cannot crowd anybody out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class Gate:
         open_to_anyone: frozenset[Purpose] = OPEN_TO_ANYONE,
         max_buckets: int = MAX_BUCKETS,
         max_nonces: int = MAX_NONCES,
+        max_strangers_nonces: int = MAX_STRANGERS_NONCES,
     ) -> None:
         """accepted: the params versions in use, at least one; the rates are those of the last."""
         wire = accepted[-1].wire
@@ -95,7 +97,7 @@ class Gate:
             size=wire.key_bucket_size, per_second=wire.key_bucket_per_second, max_buckets=max_buckets
         )
         self._nonces = NonceTable(capacity=max_nonces)
-        self._strangers_nonces = NonceTable(capacity=max_nonces)
+        self._strangers_nonces = NonceTable(capacity=max_strangers_nonces)
 
     @property
     def max_bytes(self) -> int:

@@ -158,7 +158,7 @@ def test_strangers_may_read_and_register_and_nothing_else():
 
 
 def test_strangers_cannot_crowd_out_the_nonces_of_the_known():
-    gate = new_gate(max_nonces=1)
+    gate = new_gate(max_nonces=1, max_strangers_nonces=1)
     read = m.StandingsRequest("s", "c")
     admit(gate, request(read, key=STRANGER, number=1), purpose=Purpose.STANDINGS)
 
