@@ -60,7 +60,7 @@ class MemoryStore:
         self._close_times: defaultdict[str, list[int]] = defaultdict(list)
         self._rounds: dict[RoundId, RoundRow] = {}
         self._anchors: list[tuple[int, str, str, RoundId]] = []
-        self._due: dict[RoundId, RoundRow] = {}
+        self._due: list[tuple[int, int, str, RoundId]] = []
         self._commitments: defaultdict[RoundId, dict[Hotkey, CommitmentRow]] = defaultdict(dict)
         self._submissions: defaultdict[RoundId, dict[tuple[Hotkey, int], SubmissionRow]] = defaultdict(dict)
         self._holding: set[RoundId] = set()
@@ -101,13 +101,14 @@ class MemoryStore:
 
     def _write_rounds(self, rows: Iterable[RoundRow]) -> None:
         for row in rows:
-            if row.round_id not in self._rounds:
+            known = self._rounds.get(row.round_id)
+            if known is None:
                 insort(self._anchors, (row.anchor_at_ms, row.challenge, row.series, row.round_id))
+            elif known.due_at_ms is not None:
+                del self._due[bisect_left(self._due, _due_place(known, known.due_at_ms))]
             self._rounds[row.round_id] = row
-            if row.due_at_ms is None:
-                self._due.pop(row.round_id, None)
-            else:
-                self._due[row.round_id] = row
+            if row.due_at_ms is not None:
+                insort(self._due, _due_place(row, row.due_at_ms))
 
     def _write_commitments(self, rows: Iterable[CommitmentRow]) -> None:
         for row in rows:
@@ -176,13 +177,11 @@ class MemoryStore:
         return self._rounds.get(round_id)
 
     async def due_rounds(self, *, now_ms: int, limit: int) -> Sequence[RoundRow]:
-        due = [(row.due_at_ms, row) for row in self._due.values() if row.due_at_ms is not None]
-        due = [(at_ms, row) for at_ms, row in due if at_ms <= now_ms]
-        due.sort(key=lambda item: (item[0], item[1].anchor_at_ms, item[1].challenge, item[1].round_id))
-        return [row for _, row in due[:limit]]
+        due = self._due[: min(limit, bisect_left(self._due, (now_ms + 1,)))]
+        return [self._rounds[round_id] for _, _, _, round_id in due]
 
     async def next_due_ms(self) -> UnixMs | None:
-        return min((row.due_at_ms for row in self._due.values() if row.due_at_ms is not None), default=None)
+        return UnixMs(self._due[0][0]) if self._due else None
 
     async def rounds(
         self,
@@ -327,6 +326,10 @@ def _check(rows: Sequence[Any]) -> None:
             value = getattr(row, name)
             if value is not None and not (isinstance(value, int) and -INT64 <= value < INT64):
                 raise RowRefused(f"a row cannot be stored: {name} = {value!r} is no 64-bit integer", field=name)
+
+
+def _due_place(row: RoundRow, due_at_ms: int) -> tuple[int, int, str, RoundId]:
+    return due_at_ms, row.anchor_at_ms, row.challenge, row.round_id
 
 
 def _drop(table: dict[Any, Any], is_over: Callable[[Any], bool]) -> int:

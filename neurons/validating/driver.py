@@ -40,7 +40,7 @@ from protocol.rules.rounds import (
 from protocol.units import SECOND_MS, UnixMs
 
 DUE_AT_ONCE: Final = 256
-LONGEST_WAIT_S: Final = 10
+LONGEST_WAIT_S: Final = 30
 """The driver looks at the clock at least this often (wall time), whatever it believes to be due."""
 
 
@@ -49,6 +49,8 @@ class Driver:
 
     def __init__(self, parts: ValidatorParts, asker: Asker, settling: Settling) -> None:
         self._parts, self._asker, self._settling = parts, asker, settling
+        self._opened: dict[tuple[str, str], int] = {}
+        """(series, challenge) -> the newest anchor whose opening record is stored."""
         self._skipped: dict[tuple[str, str], int] = {}
         self._asking: asyncio.TaskGroup | None = None
 
@@ -100,8 +102,11 @@ class Driver:
     async def _open(self, series: str, challenge: ChallengeParams, anchor: UnixMs) -> bool:
         """Stores the opening record, once. False when the history it needs is not complete yet."""
         parts, params = self._parts, self._parts.params
+        if anchor <= self._opened.get((series, challenge.name), -1):
+            return True
         identity = round_id(params, series, challenge, anchor)
         if await parts.store.round(identity) is not None:
+            self._opened[series, challenge.name] = anchor
             return True
         until = anchor - params.time.opens_before_ms - params.time.settle_delay_ms
         try:
@@ -142,6 +147,7 @@ class Driver:
             provenance=parts.provenance,
         )
         await self._store_and_tell(row, Change(rounds=(row,)), previous="")
+        self._opened[series, challenge.name] = anchor
         return True
 
     # Moving on
