@@ -22,7 +22,7 @@ TOLERANCE = 0.02
 def run_points(closes: Closes, *, seed: int) -> Finding:
     """closes.point: clones of a seer, each adding a random walk of its own."""
     course = lay_course(closes, is_point=True, cadence_steps=12)
-    know = 0.5
+    know = 0.8
     answer = seer(course, knows=know, seed=seed)
 
     def answers(i: int) -> NanoReturns:

@@ -60,7 +60,8 @@ def seer(course: Course, *, knows: float, seed: int) -> Callable[[int], Floats]:
         here = course.rounds[i].anchor_at_ms // STEP_MS - first
         noise = noise_of_step[here : here + STEPS].cumsum() * (course.rounds[i].sigma_pico / 1_000)
         signal = knows * truth_nano(course, i) + np.sqrt(1 - knows**2) * noise
-        return knows * signal
+        bet: Floats = knows * signal
+        return bet
 
     return answer
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from protocol.params import MAIN
@@ -28,10 +30,10 @@ def run(closes: Closes, *, keys: int, seed: int) -> Finding:
         sides = chance(seed, i).choice((-1.0, 1.0), keys)
         return paths(BET * sides[:, np.newaxis] * spread_nano(course.rounds[i].sigma_pico))
 
-    gains = play(course, answers)
-    proofs = prove(course, gains, rounds=before)
+    streak = replace(course, rounds=course.rounds[:before])
+    proofs = prove(streak, play(streak, answers), rounds=before)
     lucky = max(range(keys), key=lambda key: proofs[key].skill_nano)
-    goes_on = gains[:, lucky]
+    goes_on = play(course, lambda i: answers(i)[lucky : lucky + 1])[:, 0]
     rests = np.where(np.arange(len(goes_on)) < before, goes_on, 0)
     both = np.stack([rests, goes_on], axis=1)
     days, resting, playing, silent = [], [], [], []
