@@ -48,30 +48,33 @@ def scale_of(returns: Floats) -> Floats:
     return scale
 
 
-def compute_features(window: Window) -> NDArray[np.float32]:
+def compute_features(window: Window, *, last: int | None = None) -> NDArray[np.float32]:
     """Shape (n, len(NAMES)), finite, within +-8: row t depends on rows <= t alone.
 
+    last: only so many rows at the end are wanted; they are the same numbers, sooner.
     Rows of missing candles show 0 where the candle itself is described, and go on with the past elsewhere.
     """
-    returns = window.log_returns()
-    scale = scale_of(returns)
-    close = _last_known(window.close)
-    variance = scale**2
+    n = len(window)
+    end = slice(0 if last is None else max(0, n - last), n)
+    returns, close = window.log_returns(), _last_known(window.close)
+    squares, scale = returns**2, scale_of(returns)[end]
+    daily_volume = rolling_mean(window.volume, DAY_STEPS)[end]
+    shown = window.rows(end.start, n)
     columns = [
-        returns / scale,
-        _log_ratio((window.high - window.low) / window.close, scale),
-        (window.close - window.open) / window.open / scale,
-        _log_ratio(window.volume, rolling_mean(window.volume, DAY_STEPS)),
-        _log_ratio(rolling_mean(window.volume, 12), rolling_mean(window.volume, DAY_STEPS)),
-        _log_ratio(rolling_mean(np.abs(returns), DAY_STEPS), scale),
-        *(0.5 * _log_ratio(rolling_mean(returns**2, span), variance, floor=1e-3) for span in SPANS),
-        (rsi(close) - 50.0) / 25.0,
-        macd(close).histogram / close / scale,
-        _band_position(close),
-        *clock_waves(window.open_time_ms + window.step_ms),
+        returns[end] / scale,
+        _log_ratio((shown.high - shown.low) / shown.close, scale),
+        (shown.close - shown.open) / shown.open / scale,
+        _log_ratio(shown.volume, daily_volume),
+        _log_ratio(rolling_mean(window.volume, 12)[end], daily_volume),
+        _log_ratio(rolling_mean(np.abs(returns), DAY_STEPS)[end], scale),
+        *(0.5 * _log_ratio(rolling_mean(squares, span)[end], scale**2, floor=1e-3) for span in SPANS),
+        (rsi(close)[end] - 50.0) / 25.0,
+        macd(close).histogram[end] / close[end] / scale,
+        _band_position(close)[end],
+        *clock_waves(shown.open_time_ms + shown.step_ms),
     ]
     matrix = np.nan_to_num(np.stack(columns, axis=1), nan=0.0).astype(np.float32)
-    matrix[:WARM_UP] = 0.0
+    matrix[: max(0, WARM_UP - end.start)] = 0.0
     return np.clip(matrix, -_LARGEST, _LARGEST)
 
 

@@ -139,7 +139,7 @@ class Lstm(Forecaster):
     def simulate(
         self, windows: Sequence[Window], *, steps: int, paths: int, chances: Sequence[np.random.Generator]
     ) -> list[Forecast]:
-        matrices = [features.compute_features(window)[-self.config.lookback :] for window in windows]
+        matrices = [features.compute_features(window, last=self.config.lookback) for window in windows]
         means, log_scales = self.term_structure(np.stack(matrices))
         answers = []
         for window, mean, log_scale, chance in zip(windows, means, log_scales, chances, strict=True):
@@ -173,7 +173,8 @@ class Lstm(Forecaster):
         below = place.astype(np.int64)
         shape = _interpolate_rows(self._shape, self.config.anchors, steps)
         at = below + len(Z_GRID) * np.arange(steps)
-        low, high = shape.ravel()[at], shape.ravel()[at + 1]
+        table = shape.ravel()
+        low, high = table.take(at), table.take(at + 1)
         bent = (low + (place - below) * (high - low)) * deviation
         return np.concatenate([bent, -bent])[:paths]
 

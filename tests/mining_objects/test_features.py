@@ -39,6 +39,11 @@ def test_changing_any_later_candle_changes_no_feature(row, field, factor):
     np.testing.assert_array_equal(MATRIX[:row], changed[:row])
 
 
+@pytest.mark.parametrize("last", [1, 96, len(WINDOW)])
+def test_the_last_rows_alone_are_the_same_numbers(last):
+    np.testing.assert_array_equal(MATRIX[-last:], compute_features(WINDOW, last=last))
+
+
 def test_the_newest_candle_is_seen():
     values = WINDOW.close.copy()
     values[-1] *= 1.01
