@@ -24,6 +24,7 @@ Pairs = NDArray[np.float64]
 """A whole number for each ordered pair of places (i now, j earlier), shape (places, places)."""
 
 GENERATIONS: Final = 4
+_PLACES_AT_ONCE: Final = 32
 _EXACT_IN_FLOAT64: Final = 2**53
 
 
@@ -145,9 +146,8 @@ class DeviationWindow:
         return self._place_of[hotkey]
 
     def _grow(self) -> None:
-        """More places, a quarter at a time; places that were let go are used again first."""
-        was = len(self._place_of)
-        more = max(16, was // 4)
+        """More places, a few at a time; places that were let go are used again first."""
+        was, more = len(self._place_of), _PLACES_AT_ONCE
         self._free = list(range(was + more - 1, was - 1, -1))
         for key, s in self._sums.items():
             wider = (np.pad(one, ((0, more), (0, more))) for one in (s.dot, s.norm_now, s.norm_earlier, s.rounds))
