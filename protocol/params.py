@@ -194,8 +194,8 @@ DEMO: Final = replace(
     challenges=(POINT, replace(PATHS, asked_paths=64)),
     time=replace(
         MAIN.time,
-        opens_before_ms=30 * MINUTE_MS,
-        commit_opens_before_ms=25 * MINUTE_MS,
+        opens_before_ms=45 * MINUTE_MS,
+        commit_opens_before_ms=30 * MINUTE_MS,
         reveal_opens_after_ms=1 * MINUTE_MS,
         reveal_closes_after_ms=31 * MINUTE_MS,
         dispute_window_ms=10 * MINUTE_MS,

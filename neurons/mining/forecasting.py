@@ -11,9 +11,11 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Final, Protocol
 
 from mining_objects.base_mining_model import Forecast, Forecaster, Window
+from mining_objects.models import create
 from neurons.mining.candles import CandleFeed
 from neurons.ports import VenueUnavailable
 from protocol.answers import answer_of
@@ -25,6 +27,11 @@ INSTANTS_KEPT: Final = 8
 
 Offload = Callable[[Callable[[], list[Forecast]]], Awaitable[list[Forecast]]]
 """Runs a model away from the event loop: `asyncio.to_thread` in life, inline where time is virtual."""
+
+
+def load_model(name: str, *, weights: Path | None, device: str) -> Forecaster:
+    """The model that a setting names, ready to forecast. Raises UnknownModel, MissingPackage or BrokenCheckpoint."""
+    return create(name, weights=weights, device=device)
 
 
 class Answerer(Protocol):

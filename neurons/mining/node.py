@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from neurons.answering import Desk
@@ -11,7 +11,7 @@ from neurons.ports import Caller, PeerUnreachable, StoreUnavailable
 from neurons.telemetry import CallMade, CallRefused, StoreFailed, Telemetry
 from protocol.admission import Gate, SenderStanding
 from protocol.envelope import open_reply, seal
-from protocol.errors import AuguryError, Ignored, Rejected
+from protocol.errors import AuguryError, Ignored, NotFound, Rejected
 from protocol.keys import SigningKey
 from protocol.messages import NONCE_BYTES, Purpose, RegisterRequest
 from protocol.units import HOUR_MS, MINUTE_MS, SECOND_MS, Hotkey
@@ -90,6 +90,10 @@ class MinerNode:
     async def answer(self, purpose: Purpose, envelope: bytes, *, peer: str) -> bytes:
         """The sealed reply to a validator of the list; see the Service port."""
         return await self._desk.answer(purpose, envelope, peer=peer)
+
+    def watch(self, envelope: bytes, *, peer: str) -> AsyncIterator[bytes]:
+        """Part of the Service port that a miner has no use for. Raises NotFound."""
+        raise NotFound("a miner broadcasts nothing")
 
     async def register(self, validator: KnownValidator) -> None:
         """Registers with one validator. Raises PeerUnreachable, or why it was refused."""

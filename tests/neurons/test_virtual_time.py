@@ -8,8 +8,7 @@ import time
 
 import pytest
 
-from protocol.units import DAY_MS, MINUTE_MS
-from tests.support.virtual_time import (
+from neurons.virtual_time import (
     START_MS,
     Deadlock,
     VirtualClock,
@@ -17,6 +16,7 @@ from tests.support.virtual_time import (
     run_virtual,
     running_virtual_loop,
 )
+from protocol.units import DAY_MS, MINUTE_MS
 
 
 def test_a_day_of_thousands_of_sleeps_passes_in_order_and_to_the_millisecond():

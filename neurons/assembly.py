@@ -1,0 +1,124 @@
+"""From settings to the parts of a node: clock, key, store, telemetry, venues. What validators and miners share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from neurons.clock import ScaledClock, SystemClock
+from neurons.config import passphrase_from_environment
+from neurons.keystore import load_key_file, read_passphrase
+from neurons.market.markets import WatchedMarket
+from neurons.market.venues import LiveVenue
+from neurons.market.watch import WatchSettings
+from neurons.ports import Clock, PriceVenue, Store
+from neurons.settings import NodeSettings, SeriesSettings
+from neurons.store.sqlite import SqliteStore
+from neurons.telemetry import Metrics, Telemetry, VenueFailed, VenueReported, adopt_standard_logging, open_log
+from protocol.errors import InvalidSetting
+from protocol.keys import SigningKey
+from protocol.params import DEMO, MAIN, NetworkParams
+from protocol.units import MINUTE_MS, short
+
+PRESETS: Final[Mapping[str, NetworkParams]] = {"main": MAIN, "demo": DEMO}
+SQLITE: Final = "sqlite+aiosqlite"
+LEAST_DEADLINE_S: Final = 3.0
+LEAST_POLL_S: Final = 0.05
+
+
+def clock_of(settings: NodeSettings) -> ScaledClock:
+    """The system's clock, or a demonstration's that runs faster."""
+    asked = settings.clock
+    if asked.sim_origin_ms is None or asked.wall_origin_ms is None:
+        return SystemClock()
+    return ScaledClock(sim_origin_ms=asked.sim_origin_ms, wall_origin_ms=asked.wall_origin_ms, scale=asked.scale)
+
+
+def key_of(settings: NodeSettings) -> SigningKey:
+    """The node's hotkey, its file opened with the passphrase file's or the environment's passphrase.
+
+    Raises the KeyFileError that fits (ours).
+    """
+    passphrase = (
+        read_passphrase(settings.passphrase_file) if settings.passphrase_file else passphrase_from_environment()
+    )
+    return load_key_file(settings.key_path, passphrase=passphrase, allow_unencrypted=settings.allow_unencrypted_key)
+
+
+@asynccontextmanager
+async def store_of(settings: NodeSettings) -> AsyncIterator[Store]:
+    """The node's database, closed at the end. Raises InvalidSetting for a URL that is not SQLite's, StoreInUse,
+    StoreTooNew or StoreUnavailable."""
+    url = urlsplit(settings.database_url)
+    if url.scheme != SQLITE:
+        raise InvalidSetting(
+            f"store_url: this version stores in {SQLITE}:///FILE, not {url.scheme}", setting="store_url"
+        )
+    path = Path(url.path.removeprefix("/"))
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    store = await SqliteStore.open(path)
+    try:
+        yield store
+    finally:
+        await store.aclose()
+
+
+def telemetry_of(settings: NodeSettings, clock: Clock, key: SigningKey, role: str) -> Telemetry:
+    """The node's log on standard error, and its metrics."""
+    log = open_log(settings.log, sys.stderr, role=role, node=short(key.hotkey))
+    adopt_standard_logging(log, settings.log)
+    return Telemetry(log=log, metrics=Metrics(now_ms=clock.now_ms))
+
+
+def venues_of(series: SeriesSettings, clock: Clock, params: NetworkParams) -> list[PriceVenue]:
+    """The series' venues, ready to be asked. Raises InvalidSetting for an exchange or symbol that cannot be."""
+    return [
+        LiveVenue(
+            venue.label,
+            exchange=venue.exchange,
+            symbol=venue.symbol,
+            base_url=venue.base_url,
+            step_ms=params.time.step_ms,
+            timeout_s=min(10.0, max(LEAST_DEADLINE_S, clock.wall_seconds(MINUTE_MS))),
+        )
+        for venue in series.venues
+    ]
+
+
+def watch_settings(clock: Clock) -> WatchSettings:
+    """The watcher's deadlines; on a fast clock stretched to what a real venue needs in wall time."""
+    usual = WatchSettings()
+    return replace(
+        usual,
+        deadline_ms=max(usual.deadline_ms, int(LEAST_DEADLINE_S / clock.wall_seconds(1))),
+        poll_ms=max(usual.poll_ms, int(LEAST_POLL_S / clock.wall_seconds(1))),
+    )
+
+
+async def report_venues(
+    markets: Mapping[str, WatchedMarket], telemetry: Telemetry, clock: Clock, every_ms: int
+) -> None:
+    """Tells the log and the metrics what each venue last gave and what went wrong; runs until cancelled."""
+    told: dict[tuple[str, str], int] = {}
+    while True:
+        for series, market in markets.items():
+            for name, health in market.health.items():
+                if health.newest_close_ms is not None:
+                    telemetry.record(VenueReported(series=series, venue=name, last_close_at_ms=health.newest_close_ms))
+                failures = sum(health.problems.values())
+                if failures > told.get((series, name), 0):
+                    telemetry.record(VenueFailed(series=series, venue=name, reason=health.last_problem))
+                told[series, name] = failures
+        await clock.sleep_until(clock.now_ms() + every_ms)
+
+
+def announce(role: str, key: SigningKey, address: str, metrics: str, others: Sequence[str] = ()) -> None:
+    """One line on standard output once the node serves: for the person who started it, or the process that did."""
+    print(
+        f"{role} {key.hotkey.hex()} listens on {address}", f"metrics {metrics or 'off'}", *others, sep="; ", flush=True
+    )

@@ -1,0 +1,100 @@
+"""Runs a miner: `python neurons/miner.py --base_model ewma --help` (also `augury miner`).
+
+Parses settings, builds the parts, runs the node until it is told to stop; everything else is in `neurons/mining/`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from importlib.metadata import version
+
+from neurons.assembly import PRESETS, announce, clock_of, key_of, store_of, telemetry_of, venues_of
+from neurons.config import parse
+from neurons.entropy import SystemEntropy
+from neurons.mining.candles import CandleFeed
+from neurons.mining.forecasting import Forecasting, load_model
+from neurons.mining.handlers import MinerParts
+from neurons.mining.node import KnownValidator, MinerNode
+from neurons.peers_file import read_validators_file
+from neurons.settings import MinerSettings
+from neurons.supervise import report, run_until_stopped
+from neurons.telemetry import NodeStarted, NodeStopped, serving_metrics
+from neurons.transport.client import GrpcCaller
+from neurons.transport.server import serving
+from protocol.errors import InvalidSetting, NodeFault
+
+
+async def run(settings: MinerSettings) -> None:
+    """Runs a miner until cancelled. Raises the NodeFault that keeps it from starting."""
+    params, clock, key = PRESETS[settings.params], clock_of(settings), key_of(settings)
+    if settings.validators_file is None:
+        raise InvalidSetting(
+            "validators_file: a miner answers only validators on its list, and none is set", setting="validators_file"
+        )
+    validators = [KnownValidator(one.hotkey, one.endpoint) for one in read_validators_file(settings.validators_file)]
+    model = load_model(settings.base_model, weights=settings.weights, device=settings.device)
+    telemetry = telemetry_of(settings, clock, key, "miner")
+    async with AsyncExitStack() as opened:
+        store = await opened.enter_async_context(store_of(settings))
+        caller = GrpcCaller(clock, params.wire)
+        opened.push_async_callback(caller.aclose)
+        feeds = {
+            series.name: CandleFeed(
+                series.name,
+                venues_of(series, clock, params),
+                step_ms=params.time.step_ms,
+                lookback=model.lookback,
+            )
+            for series in settings.series
+        }
+        answerer = Forecasting(
+            model,
+            feeds,
+            me=key.hotkey,
+            paths=max(challenge.asked_paths for challenge in params.challenges),
+            offload=asyncio.to_thread,
+        )
+        opened.push_async_callback(answerer.aclose)
+        parts = MinerParts(
+            me=key.hotkey,
+            params=params,
+            clock=clock,
+            entropy=SystemEntropy(),
+            store=store,
+            answerer=answerer,
+            endpoint=settings.advertised,
+            reveal_guard_ms=params.time.reveal_opens_after_ms // 3,
+        )
+        node = await MinerNode.open(parts, key=key, telemetry=telemetry, caller=caller, validators=validators)
+        metrics = await opened.enter_async_context(serving_metrics(settings.metrics, telemetry.metrics))
+        address = await opened.enter_async_context(
+            serving(node, settings.listen.host, settings.listen.port, wire=params.wire)
+        )
+        telemetry.record(
+            NodeStarted(
+                role="miner", hotkey=key.hotkey, network=params.network, version=version("augury"), listens=address
+            )
+        )
+        announce("miner", key, address, metrics, [f"model {model.name}"])
+        async with asyncio.TaskGroup() as tasks:
+            for validator in validators:
+                tasks.create_task(node.keep_registered(validator), name=f"register {validator.endpoint}")
+            tasks.create_task(node.retain(), name="retention")
+    telemetry.record(NodeStopped(role="miner"))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command: 0 stopped in order, 1 a bug, 2 one sentence about what is wrong."""
+    try:
+        settings = parse(MinerSettings, sys.argv[1:] if arguments is None else arguments, command="miner")
+    except NodeFault as error:
+        return report(error)
+    return run_until_stopped(partial(run, settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

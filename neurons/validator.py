@@ -1,0 +1,111 @@
+"""Runs a validator: `python neurons/validator.py --help` (also `augury validator`).
+
+Parses settings, builds the parts, runs the node until it is told to stop; everything else is in `neurons/validating/`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from importlib.metadata import version
+
+from neurons.assembly import (
+    PRESETS,
+    announce,
+    clock_of,
+    key_of,
+    report_venues,
+    store_of,
+    telemetry_of,
+    venues_of,
+    watch_settings,
+)
+from neurons.config import parse
+from neurons.entropy import SystemEntropy
+from neurons.market.markets import WatchedMarket
+from neurons.peers_file import read_miners_file
+from neurons.ports import Clock, Store
+from neurons.records import CloseRow
+from neurons.settings import ValidatorSettings
+from neurons.supervise import report, run_until_stopped
+from neurons.telemetry import NodeStarted, NodeStopped, serving_metrics
+from neurons.transport.client import GrpcCaller
+from neurons.transport.server import serving
+from neurons.validating.handlers import Doorkeeping
+from neurons.validating.node import ValidatorNode
+from protocol.errors import NodeFault
+from protocol.params import NetworkParams
+
+
+async def run(settings: ValidatorSettings) -> None:
+    """Runs a validator until cancelled. Raises the NodeFault that keeps it from starting."""
+    params, clock, key = PRESETS[settings.params], clock_of(settings), key_of(settings)
+    telemetry = telemetry_of(settings, clock, key, "validator")
+    async with AsyncExitStack() as opened:
+        store = await opened.enter_async_context(store_of(settings))
+        caller = GrpcCaller(clock, params.wire)
+        opened.push_async_callback(caller.aclose)
+        node = await ValidatorNode.open(
+            key=key,
+            params=params,
+            series=[series.name for series in settings.series],
+            clock=clock,
+            entropy=SystemEntropy(),
+            store=store,
+            caller=caller,
+            telemetry=telemetry,
+            door=Doorkeeping(
+                allowed=read_miners_file(settings.miners_file) if settings.miners_file else None,
+                allow_private_endpoints=settings.allow_private_endpoints,
+            ),
+        )
+        markets = {
+            series.name: await opened.enter_async_context(
+                WatchedMarket(
+                    series.name,
+                    venues_of(series, clock, params),
+                    clock,
+                    params,
+                    earlier=await _earlier_closes(store, series.name, clock, params),
+                    settings=watch_settings(clock),
+                )
+            )
+            for series in settings.series
+        }
+        metrics = await opened.enter_async_context(serving_metrics(settings.metrics, telemetry.metrics))
+        address = await opened.enter_async_context(
+            serving(node, settings.listen.host, settings.listen.port, wire=params.wire)
+        )
+        telemetry.record(
+            NodeStarted(
+                role="validator", hotkey=key.hotkey, network=params.network, version=version("augury"), listens=address
+            )
+        )
+        announce("validator", key, address, metrics)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(node.run(markets), name="validator")
+            tasks.create_task(report_venues(markets, telemetry, clock, params.time.step_ms), name="venues")
+    telemetry.record(NodeStopped(role="validator"))
+
+
+async def _earlier_closes(store: Store, series: str, clock: Clock, params: NetworkParams) -> Sequence[CloseRow]:
+    """The last stored closes, whose evidence says what the venues were like before a restart."""
+    now = clock.now_ms()
+    since = now - 2 * params.truth.basis_window_steps * params.time.step_ms
+    return await store.closes(series, from_ms=since, to_ms=now)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command: 0 stopped in order, 1 a bug, 2 one sentence about what is wrong."""
+    try:
+        settings = parse(ValidatorSettings, sys.argv[1:] if arguments is None else arguments, command="validator")
+    except NodeFault as error:
+        return report(error)
+    return run_until_stopped(partial(run, settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
