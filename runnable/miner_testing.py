@@ -48,7 +48,7 @@ def try_models(
     seed: Annotated[int, typer.Option(help="Equal seeds give equal results.")] = 1,
     out: Annotated[Path, typer.Option(help="Folder for the drawings.")] = Path("testing"),
 ) -> None:
-    """Test models on a later period by the network's real rules, against flat, drift and ewma; draw it to PNG."""
+    """Test models on a later period of recorded candles by the real rules, against flat, drift and ewma; draw it."""
     console = Console()
     tested = model or ["lstm"]
     names = list(dict.fromkeys([*tested, *ALWAYS]))

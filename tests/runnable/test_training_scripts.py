@@ -1,0 +1,153 @@
+"""The three scripts a miner starts by hand: dataset, training, testing; and how they end when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mining_objects import models
+from mining_objects.datasets import COLUMNS, read_candles
+from mining_objects.errors import BadCandles
+from protocol.errors import InvalidSetting
+from runnable.generate_historical_data import generate, instant_ms
+from runnable.miner_testing import try_models
+from runnable.miner_training import train
+from tests.support.windows import walk_window
+
+RUNNABLE = Path(__file__).parents[2] / "runnable"
+WINDOW = walk_window(9_400)
+
+
+def _recording(path: Path, change=lambda columns: columns) -> Path:
+    columns = {name: np.array(getattr(WINDOW, name)) for name in COLUMNS}
+    pq.write_table(pa.table(change(columns)), path)
+    return path
+
+
+def _day(row: int) -> str:
+    return datetime.fromtimestamp(int(WINDOW.open_time_ms[row]) / 1_000, UTC).isoformat()
+
+
+def _generate(source: Path, out: Path, **options):
+    settings = {"since": None, "until": None, "repairing": False} | options
+    generate([source], out, **settings)
+    return json.loads((out / "manifest.json").read_text())["files"][f"{source.stem}.parquet"]
+
+
+def test_a_dataset_says_what_is_in_it(tmp_path):
+    source = _recording(tmp_path / "BTC.parquet", lambda c: {k: np.delete(v, [100, 101]) for k, v in c.items()})
+    facts = _generate(source, tmp_path / "set", since=_day(50), until=_day(1_050))
+
+    assert (998, 2, 1) == (facts["rows"], facts["missing"], len(facts["gaps"]))
+    window = read_candles(tmp_path / "set")
+    assert int(WINDOW.open_time_ms[50]) == int(window.open_time_ms[0])
+    assert 1_000 == len(window)
+
+
+def test_repair_sorts_and_drops_what_is_plainly_wrong_but_not_what_contradicts(tmp_path):
+    def spoil(columns):
+        columns["close"][7] = np.nan
+        order = np.concatenate([[1, 0], np.arange(2, len(WINDOW)), [20]])
+        return {name: values[order] for name, values in columns.items()}
+
+    source = _recording(tmp_path / "BTC.parquet", spoil)
+    with pytest.raises(BadCandles, match="row 7"):
+        _generate(source, tmp_path / "strict")
+    facts = _generate(source, tmp_path / "repaired", repairing=True)
+    assert len(WINDOW) - 1 == facts["rows"]
+    assert (1, 1) == (facts["repairs"]["bad_rows_dropped"], facts["repairs"]["repeats_dropped"])
+
+    def contradict(columns):
+        columns["open_time_ms"][8] = columns["open_time_ms"][7]
+        return columns
+
+    with pytest.raises(BadCandles, match="repeats the time"):
+        _generate(_recording(tmp_path / "two.parquet", contradict), tmp_path / "two", repairing=True)
+
+
+def test_a_model_is_trained_saved_tested_and_drawn(tmp_path, capsys):
+    source = _recording(tmp_path / "BTC.parquet")
+    facts = _generate(source, tmp_path / "set")
+    train(
+        tmp_path / "set", tmp_path / "weights", validation_from=_day(7_000), until=_day(8_600), epochs=1, patience=1,
+        stride=20, batch=64, learning_rate=1e-3, hidden=4, layers=1, lookback=8, seed=3, device="cpu", threads=1,
+    )  # fmt: skip
+    card = json.loads((tmp_path / "weights" / "card.json").read_text())
+    assert facts["sha256"] == card["training"]["data"]["sha256"]
+    assert 1 == len(card["training"]["epochs"])
+    assert "lstm" == models.create("lstm", weights=tmp_path / "weights").name
+
+    try_models(
+        tmp_path / "set", model=["lstm"], weights=tmp_path / "weights", since=_day(8_900), until="2100-01-01", every=8,
+        paths=64, lead=1, seed=1, out=tmp_path / "drawn",
+    )  # fmt: skip
+    told = capsys.readouterr().out
+    for word in ("closes.point", "closes.paths", "lstm", "flat", "drift", "ewma", "standing"):
+        assert word in told
+    assert {"gains.png", "forecasts_lstm.png"} == {path.name for path in (tmp_path / "drawn").iterdir()}
+
+
+def test_training_never_looks_at_what_comes_after_until(tmp_path):
+    def wild_end(columns):
+        for name in ("open", "high", "low", "close"):
+            columns[name][8_600:] *= 3.0
+        return columns
+
+    made = []
+    for name, change in (("calm", lambda c: c), ("wild", wild_end)):
+        train(
+            _recording(tmp_path / f"{name}.parquet", change), tmp_path / name, validation_from=_day(7_000),
+            until=_day(8_600), epochs=1, patience=1, stride=40, batch=64, learning_rate=1e-3, hidden=4, layers=1,
+            lookback=8, seed=3, device="cpu", threads=1,
+        )  # fmt: skip
+        made.append((tmp_path / name / "weights.safetensors").read_bytes())
+
+    assert made[0] == made[1]
+
+
+def test_dates_are_utc_and_nonsense_is_refused():
+    assert 1_704_067_200_000 == instant_ms("2024-01-01", 0)
+    assert 1_704_067_200_000 == instant_ms("2024-01-01T01:00+01:00", 0)
+    with pytest.raises(InvalidSetting, match="'soon' is no date"):
+        instant_ms("soon", 0)
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("script", "arguments", "sentence"),
+    [
+        ("generate_historical_data.py", ["absent.parquet", "--out", "OUT"], "cannot read absent.parquet"),
+        ("miner_training.py", ["absent", "--out", "OUT"], "cannot read absent"),
+        ("miner_testing.py", ["absent.parquet", "--model", "lstn"], "no model is called 'lstn'"),
+        ("miner_testing.py", ["absent.parquet", "--model", "lstm", "--weights", "OUT"], "cannot read"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_2(tmp_path, script, arguments, sentence):
+    command = [sys.executable, str(RUNNABLE / script), *(a.replace("OUT", str(tmp_path / "out")) for a in arguments)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100, cwd=tmp_path)
+
+    assert 2 == ended.returncode
+    assert sentence in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("script", ["generate_historical_data.py", "miner_training.py", "miner_testing.py"])
+def test_every_script_explains_itself(script):
+    ended = subprocess.run(
+        [sys.executable, str(RUNNABLE / script), "--help"], capture_output=True, text=True, check=False, timeout=100
+    )
+
+    assert 0 == ended.returncode
+    assert "candles" in ended.stdout
