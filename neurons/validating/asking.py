@@ -1,12 +1,13 @@
 """Asking miners: one signed call each, all at once, each with its own deadline; what comes back goes to the intake.
 
-A miner that does not answer costs its own slot and nobody else's. A call that could not be made is tried again while
-its window is open; one that was answered, soundly or not, is not.
+A miner that does not answer costs its own slot and nobody else's. A question is asked again while its window is open
+and no reply has come that the miner's own signature stands for; one that was answered, soundly or not, is not.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
@@ -37,15 +38,15 @@ from protocol.messages import (
 from protocol.receipts import sign_receipt
 from protocol.rules.calendar import round_times
 from protocol.rules.challenges import VALID, kind_of
-from protocol.units import MINUTE_MS, Hotkey, UnixMs
+from protocol.units import MINUTE_MS, Hotkey, RoundId, UnixMs
 
 MessageT = TypeVar("MessageT")
 
 ATTEMPTS: Final = 3
-"""How often a miner that cannot be reached is called in one window."""
+"""How often a miner is asked in one window until a reply of its own comes."""
 KEEP_TRYING_MS: Final = 10 * MINUTE_MS
-"""How long an answer that was heard is held while the store cannot take it."""
-AT_ONCE: Final = 512
+"""How long a refusal is held while the store cannot take it."""
+AT_ONCE: Final = 1_024
 """How many calls may be under way at one time."""
 
 
@@ -63,16 +64,18 @@ class Asker:
     def __init__(self, parts: ValidatorParts) -> None:
         self._parts = parts
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._held: Counter[RoundId] = Counter()
+        """Commitments that were heard and that the store has not taken yet."""
 
     async def commitments(self, row: RoundRow, opening: Opening, miners: Sequence[MinerRow]) -> None:
         """Asks every miner that has not committed yet; returns when all have answered or the window is over."""
         parts = self._parts
         known = {c.hotkey: c for c in await parts.store.commitments(row.round_id)}
-        closes_ms = round_times(opening.anchor_at_ms, parts.params.time).commit_closes_ms
+        times = round_times(opening.anchor_at_ms, parts.params.time)
         body = codec.encode(CommitRequest(opening))
 
         async def ask(miner: MinerRow) -> None:
-            heard = await self._ask(miner.endpoint, miner.hotkey, Purpose.COMMIT, body, until_ms=closes_ms)
+            heard = await self._ask(miner.endpoint, miner.hotkey, Purpose.COMMIT, body, until_ms=times.commit_closes_ms)
             reply = _expected(heard.opened.message, CommitReply)
             if reply.round_id != row.round_id:
                 raise Rejected("the commitment names another round than the one that was asked")
@@ -85,23 +88,31 @@ class Asker:
                 evidence=heard.opened.raw,
                 time=parts.params.time,
             )
-            await self._keep(Change(commitments=(taken,)), until_ms=closes_ms + KEEP_TRYING_MS)
+            self._held[row.round_id] += 1
+            try:
+                await self._keep(Change(commitments=(taken,)), until_ms=times.reveal_closes_ms)
+            finally:
+                self._held[row.round_id] -= 1
             self._note(opening, miner.hotkey, "committed")
 
         await self._all([miner for miner in miners if miner.hotkey not in known], Purpose.COMMIT, ask)
+        del self._held[row.round_id]
 
     async def answers(self, row: RoundRow, opening: Opening, miners: Sequence[MinerRow]) -> None:
-        """Asks everybody who committed and has not revealed; hands each the receipt for its commitment."""
+        """Asks everybody who committed and has not revealed; hands each the receipt for its commitment.
+
+        Commitments that the store takes late, because it was full, are followed up while the window is open.
+        """
         parts = self._parts
         committed = {c.hotkey: c for c in await parts.store.commitments(row.round_id)}
-        revealed = {s.hotkey for s in await parts.store.submissions(row.round_id)}
-        closes_ms = round_times(opening.anchor_at_ms, parts.params.time).reveal_closes_ms
+        done = {s.hotkey for s in await parts.store.submissions(row.round_id)}
+        times = round_times(opening.anchor_at_ms, parts.params.time)
         kind = kind_of(parts.params, opening.challenge)
 
         async def ask(miner: MinerRow) -> None:
             commitment = committed[miner.hotkey]
             body = codec.encode(RevealRequest(row.round_id, opening.anchor_at_ms, self._receipt(commitment)))
-            heard = await self._ask(miner.endpoint, miner.hotkey, Purpose.REVEAL, body, until_ms=closes_ms)
+            heard = await self._ask(miner.endpoint, miner.hotkey, Purpose.REVEAL, body, until_ms=times.reveal_closes_ms)
             reply = _expected(heard.opened.message, RevealReply)
             taken = take_answer(
                 opening,
@@ -114,12 +125,16 @@ class Asker:
                 evidence=heard.opened.raw,
                 time=parts.params.time,
             )
-            await self._keep(
-                replace(self._offence_of(taken), submissions=(taken,)), until_ms=closes_ms + KEEP_TRYING_MS
-            )
+            await self._keep(self.taken_change(taken), until_ms=times.resolvable_from_ms)
             self._note(opening, miner.hotkey, taken.status)
 
-        await self._all([m for m in miners if m.hotkey in committed and m.hotkey not in revealed], Purpose.REVEAL, ask)
+        while True:
+            await self._all([m for m in miners if m.hotkey in committed and m.hotkey not in done], Purpose.REVEAL, ask)
+            done |= committed.keys()
+            if not self._held[row.round_id] or parts.clock.now_ms() >= times.reveal_closes_ms:
+                return
+            await parts.clock.sleep_until(parts.clock.now_ms() + self._retry_after_ms)
+            committed = {c.hotkey: c for c in await parts.store.commitments(row.round_id)}
 
     async def tell(self, miners: Sequence[tuple[MinerRow, FeedbackRequest]], *, until_ms: int) -> None:
         """Tells each miner what became of its answer. Best effort: the same stands in the store for ever."""
@@ -164,17 +179,16 @@ class Asker:
         now = self._parts.clock.now_ms()
 
         async def guarded(miner: MinerRow) -> None:
-            async with self._slots:
-                started, outcome = self._parts.clock.now_ms(), "ok"
-                try:
-                    await ask(miner)
-                except (Rejected, Ignored, PeerUnreachable) as error:
-                    outcome = error.code
-                    await self._record(error, purpose, miner)
-                took = self._parts.clock.wall_seconds(self._parts.clock.now_ms() - started)
-                self._parts.telemetry.record(
-                    CallMade(purpose=purpose.name.lower(), peer=miner.endpoint, seconds=took, outcome=outcome)
-                )
+            started, outcome = self._parts.clock.now_ms(), "ok"
+            try:
+                await ask(miner)
+            except (Rejected, Ignored, PeerUnreachable) as error:
+                outcome = error.code
+                await self._record(error, purpose, miner)
+            took = self._parts.clock.wall_seconds(self._parts.clock.now_ms() - started)
+            self._parts.telemetry.record(
+                CallMade(purpose=purpose.name.lower(), peer=miner.endpoint, seconds=took, outcome=outcome)
+            )
 
         async with asyncio.TaskGroup() as calls:
             for miner in miners:
@@ -182,41 +196,48 @@ class Asker:
                     calls.create_task(guarded(miner))
 
     async def _ask(self, endpoint: str, hotkey: Hotkey, purpose: Purpose, body: bytes, *, until_ms: int) -> Heard:
-        """One question, asked again while the miner cannot be reached and the window is open."""
+        """One question, asked again while the window is open and nothing has come that the miner signed.
+
+        Who alters a reply on its way, or a miner whose clock is a little slow, costs a call and not the round.
+        """
         clock = self._parts.clock
         for _ in range(ATTEMPTS - 1):
             try:
                 return await self._call(endpoint, hotkey, purpose, body, until_ms=until_ms)
-            except PeerUnreachable:
+            except (PeerUnreachable, Rejected, Ignored) as error:
+                if offender_of(error) is not None:
+                    raise
                 await clock.sleep_until(clock.now_ms() + (until_ms - clock.now_ms()) // 4)
         return await self._call(endpoint, hotkey, purpose, body, until_ms=until_ms)
 
     async def _call(self, endpoint: str, hotkey: Hotkey, purpose: Purpose, body: bytes, *, until_ms: int) -> Heard:
         parts = self._parts
-        now = parts.clock.now_ms()
-        timeout = min(parts.params.wire.call_timeout_ms, until_ms - now)
-        if timeout <= 0:
-            raise PeerUnreachable("the window closed before the call could be made")
-        request = seal_body(
-            body,
-            purpose=purpose,
-            key=parts.key,
-            params=parts.params,
-            recipient=hotkey,
-            nonce=parts.entropy.bytes(NONCE_BYTES),
-            issued_at_ms=now,
-            deadline_ms=now + timeout,
-        )
-        raw = await parts.caller.call(endpoint, purpose, request.raw, timeout_ms=timeout)
-        received = parts.clock.now_ms()
+        async with self._slots:
+            now = parts.clock.now_ms()
+            timeout = min(parts.params.wire.call_timeout_ms, until_ms - now)
+            if timeout <= 0:
+                raise PeerUnreachable("the window closed before the call could be made")
+            request = seal_body(
+                body,
+                purpose=purpose,
+                key=parts.key,
+                params=parts.params,
+                recipient=hotkey,
+                nonce=parts.entropy.bytes(NONCE_BYTES),
+                issued_at_ms=now,
+                deadline_ms=now + timeout,
+            )
+            raw = await parts.caller.call(endpoint, purpose, request.raw, timeout_ms=timeout)
+            received = parts.clock.now_ms()
         return Heard(open_reply(raw, request=request, params=parts.params, now_ms=received), received)
 
-    def _offence_of(self, taken: SubmissionRow) -> Change:
-        """What an unsound answer costs its miner besides the cap: the reveal was signed, so the fault is proved."""
+    def taken_change(self, taken: SubmissionRow) -> Change:
+        """The rows of an answer, pulled or pushed. An unsound one costs its miner standing too, besides the cap:
+        it was signed, so the fault is proved."""
         parts = self._parts
         if taken.status == VALID:
-            return Change()
-        return refusal_change(
+            return Change(submissions=(taken,))
+        offence = refusal_change(
             taken.status,
             taken.reason,
             hotkey=taken.hotkey,
@@ -224,6 +245,7 @@ class Asker:
             registry=parts.registry,
             now_ms=parts.clock.now_ms(),
         )
+        return replace(offence, submissions=(taken,))
 
     async def _record(self, error: AuguryError, purpose: Purpose, miner: MinerRow) -> None:
         """A refusal counted, and an offence where a signature proves whose it is."""
@@ -258,9 +280,14 @@ class Asker:
                 parts.telemetry.record(StoreFailed(reason=error.public))
                 if parts.clock.now_ms() >= until_ms:
                     return
-                await parts.clock.sleep_until(parts.clock.now_ms() + parts.params.time.settle_delay_ms)
+                await parts.clock.sleep_until(parts.clock.now_ms() + self._retry_after_ms)
             else:
                 return
+
+    @property
+    def _retry_after_ms(self) -> int:
+        """How long to wait for a store that has no room: a few tries in every window."""
+        return self._parts.params.time.settle_delay_ms // 6
 
 
 def _expected(message: Message, wanted: type[MessageT]) -> MessageT:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from neurons.answering import Handled, Handler, expect
-from neurons.records import Change
+from neurons.records import NO_CHANGE, Change
 from neurons.validating.asking import Asker
 from neurons.validating.intake import take_answer
 from neurons.validating.parts import ValidatorParts
@@ -105,7 +105,7 @@ class Handlers:
             received_at_ms=taken.received_at_ms,
             key=parts.key,
         )
-        return Handled(SubmitReply(receipt), Change(submissions=() if known else (taken,)))
+        return Handled(SubmitReply(receipt), NO_CHANGE if known else self._asker.taken_change(taken))
 
     async def rounds(self, admitted: Admitted, now_ms: UnixMs) -> Handled:
         """Lists rounds; see `Readings.rounds`."""

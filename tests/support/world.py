@@ -25,7 +25,7 @@ import numpy as np
 from neurons.mining.forecasting import Answerer
 from neurons.mining.handlers import MinerParts
 from neurons.mining.node import KnownValidator, MinerNode
-from neurons.ports import Store
+from neurons.ports import Clock, Store
 from neurons.records import CloseRow
 from neurons.settings import LogSettings
 from neurons.store.memory import MemoryStore
@@ -187,8 +187,10 @@ class World:
         self.network.remove("validator:1")
         await self._stop("validator")
 
-    async def miner(self, name: str, answerer: Answerer | None = None, *, register: bool = True) -> RunningMiner:
-        """Starts a miner and registers it; or starts it again over its store."""
+    async def miner(
+        self, name: str, answerer: Answerer | None = None, *, register: bool = True, clock: Clock | None = None
+    ) -> RunningMiner:
+        """Starts a miner and registers it; or starts it again over its store. clock: its own, if it runs wrong."""
         known = self.miners.get(name)
         key, endpoint = signing_key(name), f"{name}:1"
         store = known.store if known is not None else MemoryStore()
@@ -196,7 +198,7 @@ class World:
         parts = MinerParts(
             me=key.hotkey,
             params=self.params,
-            clock=self.clock,
+            clock=clock or self.clock,
             entropy=SeededEntropy((name, self.clock.now_ms())),
             store=store,
             answerer=answers,
