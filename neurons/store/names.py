@@ -7,7 +7,7 @@ transaction that was rolled back it forgets again.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Final, Generic, TypeVar
 
 from sqlalchemy import Table
@@ -19,31 +19,52 @@ Name = TypeVar("Name", bound=Hashable)
 
 
 class Names(Generic[Name]):
-    """One name table. A name is the value of its column, or a tuple of the values of its columns."""
+    """One name table; `values_of` says what stands in a name's columns."""
 
-    def __init__(self, connection: sqlite3.Connection, table: Table, *columns: str) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        table: Table,
+        *columns: str,
+        values_of: Callable[[Name], tuple[str | bytes | None, ...]],
+    ) -> None:
         self._connection = connection
+        self._values_of = values_of
         places = ", ".join("?" * (len(columns) + 1))
         self._insert = f"INSERT INTO {table.name} (id, {', '.join(columns)}) VALUES ({places})"
-        self._select = f"SELECT id FROM {table.name} WHERE " + " AND ".join(f"{column} = ?" for column in columns)
-        self._newest = f"SELECT coalesce(max(id), 0) FROM {table.name}"
+        self._select = f"SELECT id FROM {table.name} WHERE " + " AND ".join(f"{column} IS ?" for column in columns)
+        self._select_newest = f"SELECT coalesce(max(id), 0) FROM {table.name}"
         self._known: dict[Name, int] = {}
         self._fresh: list[Name] = []
 
     def id(self, name: Name) -> int:
         """The integer of this name; a new name is inserted in the open transaction."""
         known = self._known.get(name)
-        return self._learn(name) if known is None else known
+        return self._find(name) or self._add(name) if known is None else known
 
-    def _learn(self, name: Name) -> int:
-        values = name if isinstance(name, tuple) else (name,)
-        row = self._connection.execute(self._select, values).fetchone()
+    def id_if_room(self, name: Name, most: int) -> int | None:
+        """The same, or None when the name is new and the table holds `most` names."""
+        known = self._known.get(name)
+        if known is None:
+            known = self._find(name)
+        if known is None and self._newest() < most:
+            known = self._add(name)
+        return known
+
+    def _newest(self) -> int:
+        return int(self._connection.execute(self._select_newest).fetchone()[0])
+
+    def _find(self, name: Name) -> int | None:
+        row = self._connection.execute(self._select, self._values_of(name)).fetchone()
         if row is None:
-            identity = int(self._connection.execute(self._newest).fetchone()[0]) + 1
-            self._connection.execute(self._insert, (identity, *values))
-            self._fresh.append(name)
-        else:
-            identity = int(row[0])
+            return None
+        self._known[name] = int(row[0])
+        return self._known[name]
+
+    def _add(self, name: Name) -> int:
+        identity = self._newest() + 1
+        self._connection.execute(self._insert, (identity, *self._values_of(name)))
+        self._fresh.append(name)
         self._known[name] = identity
         return identity
 

@@ -26,7 +26,7 @@ from neurons.records import (
     ScoreRow,
     SubmissionRow,
 )
-from neurons.store.evidence import unfold
+from neurons.store.evidence import join
 from neurons.store.schema import (
     accounts,
     closes,
@@ -34,8 +34,8 @@ from neurons.store.schema import (
     drafts,
     epochs,
     feedback,
+    forms,
     hotkeys,
-    layouts,
     meta,
     miners,
     nonces,
@@ -51,7 +51,6 @@ from neurons.store.schema import (
     transactions,
 )
 from protocol.messages import Answer
-from protocol.messages.parts import DType
 from protocol.rules.ledger import Account, Balances, Posting, Transaction, Unit
 from protocol.units import Digest, Hotkey, Micros, RoundId, UnixMs
 
@@ -64,18 +63,26 @@ ROUND: Final = (
     .join(questions, rounds.c.question == questions.c.id)
 )
 COMMITMENTS: Final = (
-    select(hotkeys.c.hotkey, *list(commitments.c)[2:])
+    select(
+        hotkeys.c.hotkey, commitments.c.commitment, commitments.c.received_at_ms,
+        commitments.c.evidence, forms.c.before, forms.c.after, forms.c.last,
+    )
     .join_from(commitments, hotkeys, commitments.c.hotkey == hotkeys.c.id)
     .join(round_keys, commitments.c.round == round_keys.c.id)
+    .outerjoin(forms, commitments.c.form == forms.c.id)
     .where(round_keys.c.round_id == bindparam("round_id"))
-)
+)  # fmt: skip
 SUBMISSIONS: Final = (
-    select(hotkeys.c.hotkey, layouts.c.dtype, layouts.c.shape, *list(submissions.c)[2:])
+    select(
+        hotkeys.c.hotkey, submissions.c.sequence, submissions.c.received_at_ms, submissions.c.status,
+        submissions.c.reason, forms.c.dtype, forms.c.shape, submissions.c.answer, submissions.c.salt,
+        submissions.c.evidence, forms.c.before, forms.c.after, forms.c.last,
+    )
     .join_from(submissions, hotkeys, submissions.c.hotkey == hotkeys.c.id)
     .join(round_keys, submissions.c.round == round_keys.c.id)
-    .outerjoin(layouts, submissions.c.layout == layouts.c.id)
+    .outerjoin(forms, submissions.c.form == forms.c.id)
     .where(round_keys.c.round_id == bindparam("round_id"))
-)
+)  # fmt: skip
 SCORE: Final = (
     select(
         round_keys.c.round_id, hotkeys.c.hotkey, questions.c.series, questions.c.challenge, scores.c.anchor_at_ms,
@@ -97,38 +104,25 @@ PAY: Final = (
 DRAFT: Final = (
     select(
         round_keys.c.round_id, questions.c.series, questions.c.challenge, drafts.c.anchor_at_ms, drafts.c.salt,
-        layouts.c.dtype, layouts.c.shape, drafts.c.answer, drafts.c.commitment, drafts.c.model, drafts.c.made_at_ms,
+        forms.c.dtype, forms.c.shape, drafts.c.answer, drafts.c.commitment, drafts.c.model, drafts.c.made_at_ms,
     )
     .join_from(drafts, round_keys, drafts.c.round == round_keys.c.id)
     .join(questions, drafts.c.question == questions.c.id)
-    .join(layouts, drafts.c.layout == layouts.c.id)
+    .join(forms, drafts.c.form == forms.c.id)
 )  # fmt: skip
 
 
-def _answer(dtype: DType | None, shape: str, values: bytes | None) -> Answer | None:
-    if values is None or dtype is None:
-        return None
-    return Answer(tuple(map(int, shape.split(","))), dtype, values)
-
-
 def _commitment(round_id: RoundId, row: Any) -> CommitmentRow:
-    hotkey, commitment, received_at_ms, evidence = row
-    return CommitmentRow(round_id, hotkey, commitment, received_at_ms, unfold(evidence, commitment, hotkey, round_id))
+    hotkey, commitment, received_at_ms, rest, before, after, last = row
+    evidence = rest if before is None else join((before, after, last), rest, hotkey, round_id, commitment)
+    return CommitmentRow(round_id, hotkey, commitment, received_at_ms, evidence)
 
 
 def _submission(round_id: RoundId, row: Any) -> SubmissionRow:
-    hotkey, dtype, shape, sequence, received_at_ms, status, reason, _, salt, values, evidence = row
-    return SubmissionRow(
-        round_id,
-        hotkey,
-        sequence,
-        received_at_ms,
-        status,
-        reason,
-        _answer(dtype, shape, values),
-        salt,
-        unfold(evidence, values or b"", salt, hotkey),
-    )
+    hotkey, sequence, received_at_ms, status, reason, dtype, shape, values, salt, rest, before, after, last = row
+    answer = None if values is None else Answer(tuple(map(int, shape.split(","))), dtype, values)
+    evidence = rest if before is None else join((before, after, last), rest, hotkey, salt, values)
+    return SubmissionRow(round_id, hotkey, sequence, received_at_ms, status, reason, answer, salt, evidence)
 
 
 def _draft(row: Any) -> DraftRow:

@@ -18,9 +18,9 @@ OLD_ROUNDS: Final = (
     "ORDER BY holding.round LIMIT ?"
 )
 DROP: Final = {
-    "commitments": "UPDATE commitments SET evidence = x'' WHERE round = ? AND evidence != x''",
+    "commitments": "UPDATE commitments SET evidence = x'', form = NULL WHERE round = ? AND evidence != x''",
     "submissions": (
-        "UPDATE submissions SET evidence = x'', answer = NULL, layout = NULL, salt = x'' WHERE round = ? "
+        "UPDATE submissions SET evidence = x'', form = NULL, answer = NULL, salt = x'' WHERE round = ? "
         "AND (evidence != x'' OR answer IS NOT NULL OR salt != x'')"
     ),
 }

@@ -1,8 +1,9 @@
 """The tables of a node's database (SQLAlchemy Core); docs/store.md explains them to the person who looks inside.
 
-A 32-byte key (hotkey, round id) and a long name (question, account, layout of an answer) is stored once, in a
-name table; everywhere else stands its integer. Tables that are read by a natural key are clustered by it
-(WITHOUT ROWID), so that a round's answers lie side by side. STRICT: a float never slips into an integer column.
+A 32-byte key (hotkey, round id) and a long name (question, account, form of an envelope) is stored once, in a
+name table; everywhere else stands its integer. Tables of short rows are clustered by their natural key (WITHOUT
+ROWID). Answers and commitments, which are long, are appended as they come and found by an index: that fills the
+pages in whatever order they arrive, and a round still lies together. STRICT: no float slips into an integer column.
 Money, scores and times are 64-bit integers in the units their names end with.
 """
 
@@ -62,10 +63,21 @@ questions = Table(
     "questions", metadata, _id(), _text("series"), _text("challenge"),
     UniqueConstraint("series", "challenge"), **BY_ROWID,
 )  # fmt: skip
-layouts = Table(
-    "layouts", metadata, _id(), _text("dtype"), _text("shape"),
-    UniqueConstraint("dtype", "shape"), **BY_ROWID,
+forms = Table(
+    "forms", metadata,
+    _id(),
+    Column("dtype", Text),
+    Column("shape", Text),
+    _blob("before", null=True),
+    _blob("after", null=True),
+    _blob("last", null=True),
+    Index("forms_by_answer", "dtype", "shape"),
+    **BY_ROWID,
 )  # fmt: skip
+"""How answers and envelopes of one kind look: an answer's layout, and what such envelopes have in common
+(neurons/store/evidence.py); NULL in `before`, `after` and `last` for evidence that is kept whole."""
+FORMS_MOST: Final = 2_000
+"""Beyond this many, envelopes of a new kind are kept whole: strangers write them."""
 
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), _text("value"), **CLUSTERED)
 
@@ -121,9 +133,10 @@ commitments = Table(
     _named("hotkey", "hotkeys"),
     _blob("commitment"),
     _int("received_at_ms"),
+    _named("form", "forms", null=True),
     _blob("evidence"),
     PrimaryKeyConstraint("round", "hotkey"),
-    **CLUSTERED,
+    **BY_ROWID,
 )  # fmt: skip
 
 submissions = Table(
@@ -134,12 +147,12 @@ submissions = Table(
     _int("received_at_ms"),
     _text("status"),
     _text("reason"),
-    _named("layout", "layouts", null=True),
+    _named("form", "forms", null=True),
     _blob("salt"),
     _blob("answer", null=True),
     _blob("evidence"),
     PrimaryKeyConstraint("round", "hotkey", "sequence"),
-    **CLUSTERED,
+    **BY_ROWID,
 )  # fmt: skip
 
 holding = Table(
@@ -258,7 +271,7 @@ drafts = Table(
     _named("question", "questions"),
     _int("anchor_at_ms"),
     _blob("salt"),
-    _named("layout", "layouts"),
+    _named("form", "forms"),
     _blob("answer"),
     _blob("commitment"),
     _text("model"),

@@ -94,6 +94,7 @@ class SqliteStore(Reader):
         self._engine = engine
         self._writer = writer
         self._lock = lock
+        self._closed = False
 
     @classmethod
     async def open(cls, path: Path) -> Self:
@@ -136,8 +137,12 @@ class SqliteStore(Reader):
 
     async def aclose(self) -> None:
         """Commits what waits, closes every connection, ends their threads and gives the lock back."""
-        await self._writer.aclose()
+        if self._closed:
+            return
+        self._closed = True
+        await self._writer.drain()
         await self._engine.dispose()
+        await self._writer.aclose()  # last, because the last writing connection folds the log into the file
         self._lock.release()
 
     async def __aenter__(self) -> Self:

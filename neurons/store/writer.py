@@ -86,7 +86,7 @@ class Committer:
 
 
 class GroupWriter:
-    """The queue before the committer and the task that empties it. Ends with `aclose`, which loses nothing."""
+    """The queue before the committer and the task that empties it. End it with `aclose`, once."""
 
     def __init__(self, committer: Committer, thread: ThreadPoolExecutor) -> None:
         self._committer = committer
@@ -144,12 +144,14 @@ class GroupWriter:
             if not isinstance(waiting.work, Change):
                 _release(waiting, await loop.run_in_executor(self._thread, self._committer.run, waiting.work))
 
-    async def aclose(self) -> None:
-        """Commits what waits, then ends task, connection and thread."""
-        if self._closed:
-            return
+    async def drain(self) -> None:
+        """Takes nothing more, and returns once all that waited was committed."""
         self._closed = True
         await self._queue.join()
+
+    async def aclose(self) -> None:
+        """Drains, then ends task, connection and thread."""
+        await self.drain()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         await asyncio.get_running_loop().run_in_executor(self._thread, self._committer.close)

@@ -33,13 +33,15 @@ from neurons.records import (
     SubmissionRow,
 )
 from neurons.store import schema
-from neurons.store.evidence import fold
+from neurons.store.evidence import Frame, rest_in, split
 from neurons.store.names import Names
-from protocol.messages import Answer
 from protocol.rules.ledger import Transaction
 from protocol.units import Hotkey, RoundId
 
 Tuples = list[tuple[Any, ...]]
+Pair = tuple[str, str]
+Layout = tuple[str, tuple[int, ...]]
+Form = tuple[Layout | None, Frame | None]
 
 
 def _sql(statement: Executable) -> str:
@@ -93,17 +95,30 @@ POST: Final = 'INSERT INTO postings ("transaction", place, account, amount_micro
 ADD: Final = "UPDATE accounts SET balance_micros = balance_micros + ? WHERE id = ?"
 
 
+def _one(name: bytes) -> tuple[bytes]:
+    return (name,)
+
+
+def _form_values(form: Form) -> tuple[str | bytes | None, ...]:
+    layout, frame = form
+    dtype, shape = (None, None) if layout is None else (layout[0], ",".join(map(str, layout[1])))
+    return (dtype, shape, *(frame or (None, None, None)))
+
+
 class RowWriter:
     """Writes changes into one connection's open transaction. Raises what the driver raises."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._hotkeys = Names[Hotkey](connection, schema.hotkeys, "hotkey")
-        self._rounds = Names[RoundId](connection, schema.round_keys, "round_id")
-        self._questions = Names[tuple[str, str]](connection, schema.questions, "series", "challenge")
-        self._layouts = Names[tuple[str, str]](connection, schema.layouts, "dtype", "shape")
-        self._accounts = Names[tuple[str, str]](connection, schema.accounts, "account", "unit")
-        self._names = (self._hotkeys, self._rounds, self._questions, self._layouts, self._accounts)
+        self._hotkeys = Names[Hotkey](connection, schema.hotkeys, "hotkey", values_of=_one)
+        self._rounds = Names[RoundId](connection, schema.round_keys, "round_id", values_of=_one)
+        self._questions = Names[Pair](connection, schema.questions, "series", "challenge", values_of=tuple)
+        self._accounts = Names[Pair](connection, schema.accounts, "account", "unit", values_of=tuple)
+        self._forms = Names[Form](
+            connection, schema.forms, "dtype", "shape", "before", "after", "last", values_of=_form_values
+        )
+        self._usual: dict[Layout | None, tuple[Frame, int]] = {}
+        self._names = (self._hotkeys, self._rounds, self._questions, self._accounts, self._forms)
         self._encoders: dict[str, Callable[[Iterable[Any]], Tuples]] = {
             "meta": self._meta,
             "miners": self._miners,
@@ -132,10 +147,15 @@ class RowWriter:
                 self._book(transaction)
 
     def kept(self) -> None:
+        """The transaction was committed."""
+        if len(self._usual) > schema.FORMS_MOST:
+            self._usual.clear()
         for names in self._names:
             names.kept()
 
     def dropped(self) -> None:
+        """The transaction was rolled back."""
+        self._usual.clear()
         for names in self._names:
             names.dropped()
 
@@ -155,8 +175,20 @@ class RowWriter:
     def _hold(self, rounds: set[int]) -> None:
         self._connection.executemany(HOLD, [(round_,) for round_ in rounds])
 
-    def _layout(self, answer: Answer) -> int:
-        return self._layouts.id((answer.dtype, ",".join(map(str, answer.shape))))
+    def _framed(
+        self, layout: Layout | None, evidence: bytes, hotkey: bytes, inner: bytes, tail: bytes
+    ) -> tuple[int | None, bytes]:
+        """(form, what has to be stored of the evidence)."""
+        usual = self._usual.get(layout)
+        if usual is not None and (rest := rest_in(usual[0], evidence, hotkey, inner, tail)) is not None:
+            return usual[1], rest
+        frame, rest = split(evidence, hotkey, inner, tail)
+        if frame is not None:
+            form = self._forms.id_if_room((layout, frame), schema.FORMS_MOST)
+            if form is not None:
+                self._usual[layout] = frame, form
+                return form, rest
+        return (None if layout is None else self._forms.id((layout, None))), evidence
 
     def _meta(self, rows: Iterable[MetaRow]) -> Tuples:
         return [(r.key, r.value) for r in rows]
@@ -205,7 +237,7 @@ class RowWriter:
                 self._hotkeys.id(r.hotkey),
                 r.commitment,
                 r.received_at_ms,
-                fold(r.evidence, r.commitment, r.hotkey, r.round_id),
+                *self._framed(None, r.evidence, r.hotkey, r.round_id, r.commitment),
             )
             for r in rows
         ]
@@ -216,21 +248,14 @@ class RowWriter:
         tuples: Tuples = []
         for r in rows:
             answer = r.answer
-            values = b"" if answer is None else answer.values
-            tuples.append(
-                (
-                    self._rounds.id(r.round_id),
-                    self._hotkeys.id(r.hotkey),
-                    r.sequence,
-                    r.received_at_ms,
-                    r.status,
-                    r.reason,
-                    None if answer is None else self._layout(answer),
-                    r.salt,
-                    None if answer is None else values,
-                    fold(r.evidence, values, r.salt, r.hotkey),
-                )
-            )
+            if answer is None:
+                form, values, evidence = None, None, r.evidence
+            else:
+                values = answer.values
+                form, evidence = self._framed((answer.dtype, answer.shape), r.evidence, r.hotkey, r.salt, values)
+            round_, hotkey = self._rounds.id(r.round_id), self._hotkeys.id(r.hotkey)
+            receipt = (r.sequence, r.received_at_ms, r.status, r.reason)
+            tuples.append((round_, hotkey, *receipt, form, r.salt, values, evidence))
         self._hold({t[0] for t in tuples})
         return tuples
 
@@ -295,7 +320,7 @@ class RowWriter:
                 self._questions.id((r.series, r.challenge)),
                 r.anchor_at_ms,
                 r.salt,
-                self._layout(r.answer),
+                self._forms.id(((r.answer.dtype, r.answer.shape), None)),
                 r.answer.values,
                 r.commitment,
                 r.model,

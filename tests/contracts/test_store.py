@@ -58,8 +58,9 @@ def on_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Check]
     return lambda check: asyncio.run(run(check))
 
 
-def test_a_new_store_is_empty(on_store):
+def test_a_new_store_is_empty_and_an_empty_change_leaves_it_so(on_store):
     async def check(store: Store) -> None:
+        await store.apply(Change())
         assert {} == await store.meta()
         assert [] == list(await store.miners())
         assert None is await store.round(round_id_of(1))
@@ -69,14 +70,6 @@ def test_a_new_store_is_empty(on_store):
         assert [] == [t async for t in await store.transactions()]
         assert None is await store.reply(Digest(digest_of("request")))
         assert None is await store.draft(round_id_of(1))
-
-    on_store(check)
-
-
-def test_an_empty_change_is_applied_at_once(on_store):
-    async def check(store: Store) -> None:
-        await store.apply(Change())
-        assert {} == await store.meta()
 
     on_store(check)
 
@@ -352,23 +345,15 @@ def test_prune_drops_what_expired_and_old_evidence_and_keeps_the_rest(on_store):
     on_store(check)
 
 
-def test_drafts_come_by_anchor_and_feedback_by_time(on_store):
+def test_drafts_come_by_anchor_feedback_by_time_and_nonces_by_expiry(on_store):
     async def check(store: Store) -> None:
         drafts = [a_draft(n) for n in range(3)]
         said = [FeedbackRow(round_id_of(n), hotkey_of(n), UnixMs(10 + n), b"body") for n in range(3)]
-        await store.apply(Change(drafts=tuple(reversed(drafts)), feedback=tuple(reversed(said))))
+        nonces = [a_nonce(n, n, expires_at_ms=100 + n) for n in range(3)]
+        await store.apply(Change(drafts=tuple(drafts[::-1]), feedback=tuple(said[::-1]), nonces=tuple(nonces[::-1])))
 
         assert drafts[1:] == list(await store.drafts(from_ms=anchor_of(1)))
         assert said[1:] == list(await store.feedback(from_ms=11))
-
-    on_store(check)
-
-
-def test_live_nonces_are_those_not_yet_expired(on_store):
-    async def check(store: Store) -> None:
-        nonces = [a_nonce(n, n, expires_at_ms=100 + n) for n in range(3)]
-        await store.apply(Change(nonces=tuple(reversed(nonces))))
-
         assert nonces[1:] == list(await store.live_nonces(now_ms=100))
 
     on_store(check)

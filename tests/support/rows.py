@@ -58,8 +58,9 @@ def an_answer(number: int, *, paths: int = 1, steps: int = 100) -> Answer:
 
 def an_envelope(number: int, hotkey: Hotkey, body: bytes) -> bytes:
     """As long and as random as a sealed reply: header, signature, and the body at its end."""
-    header = b"\x08\x01\x12\x0baugury-test" + digest_of("params") + hotkey + digest_of("validator")
-    header += digest_of("nonce", number)[:16] + digest_of("request", number) + hashlib.sha256(body).digest()
+    header = b"\x08\x01\x10\x66\x1a\x0baugury-test\x22\x20" + digest_of("params") + b"\x2a\x20" + hotkey
+    header += b"\x32\x20" + digest_of("validator") + b"\x3a\x10" + digest_of("nonce", number)[:16]
+    header += b"\x52\x20" + hashlib.sha256(body).digest() + b"\x5a\x20" + digest_of("request", number)
     signature = digest_of("signature", number) * 2
     return b"\x0a\xe0\x01" + header + b"\x12\x40" + signature + b"\x1a\xc0\x03" + body
 

@@ -56,20 +56,23 @@ def upgrade() -> None:
         **CLUSTERED,
     )
     op.create_table(
+        "forms",
+        number("id"),
+        sa.Column("dtype", sa.Text()),
+        sa.Column("shape", sa.Text()),
+        blob("before", null=True),
+        blob("after", null=True),
+        blob("last", null=True),
+        key("id"),
+        **BY_ROWID,
+    )
+    op.create_index("forms_by_answer", "forms", ["dtype", "shape"])
+    op.create_table(
         "hotkeys",
         number("id"),
         blob("hotkey"),
         key("id"),
         unique("hotkey"),
-        **BY_ROWID,
-    )
-    op.create_table(
-        "layouts",
-        number("id"),
-        text("dtype"),
-        text("shape"),
-        key("id"),
-        unique("dtype", "shape"),
         **BY_ROWID,
     )
     op.create_table(
@@ -132,11 +135,13 @@ def upgrade() -> None:
         number("hotkey"),
         blob("commitment"),
         number("received_at_ms"),
+        number("form", null=True),
         blob("evidence"),
         names("hotkey", "hotkeys"),
+        names("form", "forms"),
         names("round", "round_keys"),
         key("round", "hotkey"),
-        **CLUSTERED,
+        **BY_ROWID,
     )
     op.create_table(
         "drafts",
@@ -144,12 +149,12 @@ def upgrade() -> None:
         number("question"),
         number("anchor_at_ms"),
         blob("salt"),
-        number("layout"),
+        number("form"),
         blob("answer"),
         blob("commitment"),
         text("model"),
         number("made_at_ms"),
-        names("layout", "layouts"),
+        names("form", "forms"),
         names("question", "questions"),
         names("round", "round_keys"),
         key("round"),
@@ -287,13 +292,13 @@ def upgrade() -> None:
         number("received_at_ms"),
         text("status"),
         text("reason"),
-        number("layout", null=True),
+        number("form", null=True),
         blob("salt"),
         blob("answer", null=True),
         blob("evidence"),
         names("hotkey", "hotkeys"),
-        names("layout", "layouts"),
+        names("form", "forms"),
         names("round", "round_keys"),
         key("round", "hotkey", "sequence"),
-        **CLUSTERED,
+        **BY_ROWID,
     )

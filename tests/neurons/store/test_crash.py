@@ -1,0 +1,63 @@
+"""SIGKILL at any instant: what was acknowledged is there, and what is there is whole."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from neurons.store.errors import StoreInUse
+from neurons.store.sqlite import SqliteStore
+from protocol.rules.ledger import AUG
+from tests.support.rows import a_nonce, a_round, a_submission, a_transaction, hotkey_of, round_id_of
+
+ROOT = Path(__file__).parents[3]
+WRITER = Path(__file__).with_name("writes_until_killed.py")
+ACKNOWLEDGED = 40
+
+
+def start_writer(path: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(WRITER), str(path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+
+
+@pytest.mark.processes
+def test_everything_acknowledged_before_a_sigkill_is_there_after_it(tmp_path):
+    path = tmp_path / "node.db"
+    with start_writer(path) as writer:
+        assert writer.stdout is not None
+        told = [int(writer.stdout.readline()) for _ in range(ACKNOWLEDGED)]
+        with pytest.raises(StoreInUse) as refused:
+            asyncio.run(SqliteStore.open(path))
+        writer.kill()
+        told += [int(line) for line in writer.stdout.read().splitlines() if line]
+
+    async def check() -> None:
+        async with await SqliteStore.open(path) as store:
+            kept = [row.round_id for row in await store.rounds(limit=10**6)]
+            numbers = [n for n in range(max(told) + 8) if round_id_of(n) in set(kept)]
+            assert set(told) <= set(numbers)
+            for number in numbers:
+                assert a_round(number) == await store.round(round_id_of(number))
+                expected = {a_submission(number, 1), a_submission(number, 2)}
+                assert expected == set(await store.submissions(round_id_of(number)))
+            transactions = [t async for t in await store.transactions()]
+            assert {f"t{n}" for n in numbers} == {t.id for t in transactions}
+            assert a_transaction(transactions[0].id, {"pool": -1, "miner": 1}) == transactions[0]
+            assert {("pool", AUG): -len(numbers), ("miner", AUG): len(numbers)} == await store.balances()
+            nonces = [a_nonce(1, n, expires_at_ms=10**15).nonce for n in numbers]
+            assert sorted(nonces) == [row.nonce for row in await store.live_nonces(now_ms=0)]
+            assert {} == await store.wrong_balances()
+
+    assert ACKNOWLEDGED <= len(told)
+    assert str(writer.pid) == refused.value.fields["owner"]
+    assert hotkey_of(1) == a_submission(1, 1).hotkey
+    asyncio.run(check())

@@ -1,0 +1,35 @@
+"""A node's store in a process of its own, for test_crash: says on stdout what it was told is durable, until killed."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from neurons.records import Change
+from neurons.store.sqlite import SqliteStore
+from tests.support.rows import a_nonce, a_round, a_submission, a_transaction
+
+
+async def write_for_ever(path: Path) -> None:
+    store = await SqliteStore.open(path)
+
+    async def write(first: int) -> None:
+        number = first
+        while True:
+            await store.apply(
+                Change(
+                    rounds=(a_round(number),),
+                    submissions=(a_submission(number, 1), a_submission(number, 2)),
+                    transactions=(a_transaction(f"t{number}", {"pool": -1, "miner": 1}),),
+                    nonces=(a_nonce(1, number, expires_at_ms=10**15),),
+                )
+            )
+            print(number, flush=True)
+            number += 4
+
+    await asyncio.gather(*(write(first) for first in range(4)))
+
+
+if __name__ == "__main__":
+    asyncio.run(write_for_ever(Path(sys.argv[1])))
