@@ -141,16 +141,8 @@ class Market(Protocol):
         ...
 
 
-class Store(Protocol):
-    """Everything a node remembers. One way in (`apply`), many ways to read; nothing is state outside it."""
-
-    async def apply(self, change: Change) -> None:
-        """Returns once the whole change is durable. Concurrent changes share one commit (group commit, up to 5 ms).
-
-        Raises StoreUnavailable (try again later) or RowRefused (ours: a value that no store can keep); either way
-        nothing of this change was kept. A caller that is cancelled meanwhile does not know; it may write it again.
-        """
-        ...
+class StoreReader(Protocol):
+    """The reading half of a store: all that looking, explaining and replaying need."""
 
     async def meta(self) -> Mapping[str, str]: ...
 
@@ -242,10 +234,22 @@ class Store(Protocol):
         """Received at or after from_ms, by time (then by round and validator)."""
         ...
 
+    async def aclose(self) -> None: ...
+
+
+class Store(StoreReader, Protocol):
+    """Everything a node remembers. One way in (`apply`), many ways to read; nothing is state outside it."""
+
+    async def apply(self, change: Change) -> None:
+        """Returns once the whole change is durable. Concurrent changes share one commit (group commit, up to 5 ms).
+
+        Raises StoreUnavailable (try again later) or RowRefused (ours: a value that no store can keep); either way
+        nothing of this change was kept. A caller that is cancelled meanwhile does not know; it may write it again.
+        """
+        ...
+
     async def prune(self, *, now_ms: int, evidence_before_ms: int) -> Mapping[str, int]:
         """Retention: drops nonces and replies with expires_at_ms <= now_ms, the evidence, answers and salts of rounds
         anchored before `evidence_before_ms` (keys, statuses, commitments' digests and scores stay), and the drafts of
         rounds anchored before it. Returns rows touched by table."""
         ...
-
-    async def aclose(self) -> None: ...

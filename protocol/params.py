@@ -12,7 +12,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from protocol.units import DAY_MS, HOUR_MS, MICRO, MINUTE_MS, NANO, SECOND_MS, Digest
 
@@ -175,6 +175,25 @@ class NetworkParams:
     def digest(self) -> Digest:
         return Digest(hashlib.sha256(b"augury/params/1\0" + self.canonical_bytes()).digest())
 
+    @classmethod
+    def from_canonical_bytes(cls, canonical: bytes) -> NetworkParams:
+        """The params whose `canonical_bytes` these are: how a store says what its rounds ran under.
+
+        Raises ValueError for anything else, params of another release's fields included.
+        """
+        plain = json.loads(canonical)
+        try:
+            sections: dict[str, Any] = {name: kind(**plain[name]) for name, kind in _SECTIONS.items()}
+            sections["challenges"] = tuple(ChallengeParams(**challenge) for challenge in plain["challenges"])
+            lags = tuple(plain["sharing"]["lags_steps"])
+            sections["sharing"] = replace(sections["sharing"], lags_steps=lags)
+            params = cls(**{**plain, **sections})
+        except (KeyError, TypeError) as error:
+            raise ValueError("these params have other fields than this release's") from error
+        if params.canonical_bytes() != canonical:
+            raise ValueError("these params are not in canonical form")
+        return params
+
     def challenge(self, name: str) -> ChallengeParams:
         """Raises KeyError for a name this version does not have (ours: validate strangers' names first)."""
         for challenge in self.challenges:
@@ -185,6 +204,17 @@ class NetworkParams:
     def has(self, name: str) -> bool:
         return any(c.name == name for c in self.challenges)
 
+
+_SECTIONS: Final[dict[str, Any]] = {
+    "time": TimeParams,
+    "loss": LossParams,
+    "skill": SkillParams,
+    "sharing": SharingParams,
+    "pay": PayParams,
+    "truth": TruthParams,
+    "wire": WireParams,
+    "retention": RetentionParams,
+}
 
 MAIN: Final = NetworkParams()
 

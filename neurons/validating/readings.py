@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from neurons.ports import Store
+from neurons.ports import StoreReader
 from neurons.records import PayRow, RoundRow, ScoreRow, SubmissionRow
 from neurons.validating.settling import Settling
 from neurons.validating.telling import round_summary
@@ -38,7 +38,7 @@ STEP_GROUPS: Final = ((1, 12), (13, 36), (37, 72), (73, 100))
 class Readings:
     """Answers to questions about one validator's store."""
 
-    def __init__(self, store: Store, params: NetworkParams, settling: Settling) -> None:
+    def __init__(self, store: StoreReader, params: NetworkParams, settling: Settling) -> None:
         self._store, self._params, self._settling = store, params, settling
 
     async def rounds(self, request: RoundsRequest) -> RoundsReply:
@@ -61,7 +61,7 @@ class Readings:
         """Every miner's memory, proof and pay in a challenge, best first. Raises InvalidRequest for an unknown one."""
         if not self._params.has(request.challenge):
             raise InvalidRequest(f"no challenge is called {request.challenge!r}", field="challenge")
-        book = await self._settling.book(request.series, request.challenge)
+        book = await self._settling.remembered(request.series, request.challenge)
         since = max(0, now_ms - self._params.skill.memory_ms)
         scores = await self._store.scores(request.series, request.challenge, from_ms=since)
         balances = await self._store.balances()

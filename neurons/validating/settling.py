@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Final
 
-from neurons.ports import Store
+from neurons.ports import StoreReader
 from neurons.records import Change, CommitmentRow, EpochRow, PayRow, RoundRow, ScoreRow, SubmissionRow
 from neurons.validating.intake import entries_of
 from protocol import codec
@@ -45,7 +45,7 @@ class SettledRound:
 class Settling:
     """The books of every (series, challenge), and what is settled with them."""
 
-    def __init__(self, store: Store, params: NetworkParams) -> None:
+    def __init__(self, store: StoreReader, params: NetworkParams) -> None:
         self._store, self._params = store, params
         self._books: dict[tuple[str, str], ChallengeBook] = {}
 
@@ -93,15 +93,21 @@ class Settling:
             self._books[key] = await self._restored(series, challenge)
         return self._books[key]
 
+    async def remembered(self, series: str, challenge: str) -> ChallengeBook:
+        """A book that proves skill, without the answers in which copies are found: quick to read. Not to settle by."""
+        held = self._books.get((series, challenge))
+        return held if held is not None else (await self._memory(series, challenge))[0]
+
     def forget(self, series: str, challenge: str) -> None:
         """Drops a book that may hold what the store does not."""
         self._books.pop((series, challenge), None)
 
-    async def _restored(self, series: str, challenge: str) -> ChallengeBook:
+    async def _memory(self, series: str, challenge: str) -> tuple[ChallengeBook, UnixMs | None]:
+        """A book with all scores in memory, and the newest round's anchor, or None without rounds."""
         book = ChallengeBook(self._params.challenge(challenge), self._params)
         newest = await self._store.rounds(series=series, challenge=challenge, limit=1)
         if not newest:
-            return book
+            return book, None
         now = newest[0].anchor_at_ms
         rows = await self._store.scores(series, challenge, from_ms=max(0, now - self._params.skill.memory_ms))
         by_anchor: dict[UnixMs, list[ScoreRow]] = {}
@@ -110,6 +116,12 @@ class Settling:
         for anchor, scores in sorted(by_anchor.items()):
             told = [MinerScore(s.hotkey, s.status, s.loss_nano, s.gain_nano) for s in scores]
             book.remember(anchor, scores[0].baseline_loss_nano, told)
+        return book, now
+
+    async def _restored(self, series: str, challenge: str) -> ChallengeBook:
+        book, now = await self._memory(series, challenge)
+        if now is None:
+            return book
         since = now - self._params.sharing.window_ms - self._params.time.steps * self._params.time.step_ms
         for row in await self._settled_since(series, challenge, max(0, since)):
             opening = codec.decode_opening(row.opening)
