@@ -8,14 +8,15 @@ is the same step: whatever is due is due, and a window that is still open is ask
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from typing import Final
 
 from neurons.ports import StoreUnavailable
 from neurons.records import Change, MinerRow, RoundRow
-from neurons.telemetry import EpochPaid, RoundEntered, RoundSkipped, StoreFailed
+from neurons.telemetry import RoundEntered, RoundSkipped, StoreFailed
 from neurons.validating.asking import Asker
+from neurons.validating.epochs import Epochs
 from neurons.validating.parts import ValidatorParts
 from neurons.validating.settling import SettledRound, Settling
 from neurons.validating.telling import feedback_for, round_news
@@ -23,10 +24,9 @@ from protocol import codec
 from protocol.errors import TooLittleHistory
 from protocol.messages import Opening
 from protocol.params import ChallengeParams
-from protocol.rules.calendar import epoch_bounds_ms, epoch_of, next_anchor_ms, round_times, step_closes_ms
+from protocol.rules.calendar import next_anchor_ms, round_times, step_closes_ms
 from protocol.rules.rounds import (
     CLOCK_EVENTS,
-    LIVE_STATES,
     Effect,
     Event,
     Round,
@@ -37,11 +37,13 @@ from protocol.rules.rounds import (
     open_round,
     round_id,
 )
-from protocol.units import SECOND_MS, UnixMs
+from protocol.units import SECOND_MS, RoundId, UnixMs
 
 DUE_AT_ONCE: Final = 256
 LONGEST_WAIT_S: Final = 30
 """The driver looks at the clock at least this often (wall time), whatever it believes to be due."""
+CATCHING_UP_STEPS: Final = 2
+"""For so many steps after its start a validator waits for closes that it may have missed."""
 
 
 class Driver:
@@ -52,6 +54,10 @@ class Driver:
         self._opened: dict[tuple[str, str], int] = {}
         """(series, challenge) -> the newest anchor whose opening record is stored."""
         self._skipped: dict[tuple[str, str], int] = {}
+        self._asked: set[RoundId] = set()
+        """Rounds being revealed whose miners were asked by this process while there was time to answer."""
+        self._epochs = Epochs(parts, settling)
+        self._started_ms = parts.clock.now_ms()
         self._asking: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -76,6 +82,7 @@ class Driver:
             for row in due:
                 await self._move(row)
         parts.telemetry.metrics.watch_due(None)
+        await self._epochs.close_complete()
         next_due = await parts.store.next_due_ms()
         return min(next_open, next_due) if next_due is not None else next_open
 
@@ -157,20 +164,46 @@ class Driver:
         if row.state == RoundState.SCORING:
             await self._score_or_wait(row)
             return
+        if row.state in (RoundState.LOCKED, RoundState.REVEALING) and await self._missed_reveals(row):
+            await self._give_up(row, Event.REVEALS_MISSED, "the validator was not there to take the answers")
+            return
         moved, effects = self._advanced(row, CLOCK_EVENTS[RoundState(row.state)])
         await self._store_and_tell(moved, Change(rounds=(moved,)), previous=row.state)
         for effect in effects:
             self._start(effect, moved)
+        if moved.state == RoundState.SCORING:
+            self._asked.discard(row.round_id)
         if moved.state == RoundState.FINAL:
-            await self._close_epochs(moved)
+            self._epochs.note(moved)
 
     def _advanced(self, row: RoundRow, event: Event) -> tuple[RoundRow, tuple[Effect, ...]]:
         before = Round(row.round_id, row.challenge, row.anchor_at_ms, RoundState(row.state), row.due_at_ms)
         after, effects = advance(before, event, time=self._parts.params.time, now_ms=self._parts.clock.now_ms())
         return replace(row, state=after.state, due_at_ms=after.due_at_ms), effects
 
+    async def _missed_reveals(self, row: RoundRow) -> bool:
+        """Whether the reveal window passed and somebody who had committed was not asked in it.
+
+        A miner that was never asked must not lose the cap for it; the validator's absence costs nobody anything.
+        """
+        parts = self._parts
+        closes_ms = round_times(row.anchor_at_ms, parts.params.time).reveal_closes_ms
+        if row.round_id in self._asked or parts.clock.now_ms() < closes_ms:
+            return False
+        committed = {commitment.hotkey for commitment in await parts.store.commitments(row.round_id)}
+        return bool(committed - {submission.hotkey for submission in await parts.store.submissions(row.round_id)})
+
+    async def _give_up(self, row: RoundRow, event: Event, reason: str) -> None:
+        """Makes a round VOID, and tells those who answered."""
+        moved, _ = self._advanced(row, event)
+        moved = replace(moved, reason=reason)
+        await self._store_and_tell(moved, Change(rounds=(moved,)), previous=row.state)
+        self._epochs.note(moved)
+        await self._tell(moved, None)
+
     async def _resume(self) -> None:
         """After a restart: asks again, in windows that are still open, for what has not come."""
+        await self._epochs.find_unpaid()
         for state in (RoundState.COMMITTING, RoundState.REVEALING):
             for row in await self._parts.store.rounds(state=state, limit=1_000):
                 for effect in effects_on_entry(state):
@@ -180,14 +213,25 @@ class Driver:
         """Begins what an effect asks for, beside the driver. The round's row is stored already."""
         if self._asking is None:
             raise RuntimeError("the driver is not running")
-        opening = codec.decode_opening(row.opening)
-        if effect is Effect.ASK_COMMITMENTS:
+        parts, opening = self._parts, codec.decode_opening(row.opening)
+        times = round_times(row.anchor_at_ms, parts.params.time)
+        now = parts.clock.now_ms()
+        if effect is Effect.ASK_COMMITMENTS and now < times.commit_closes_ms:
             ask = self._asker.commitments(row, opening, self._participants(row))
-        elif effect is Effect.ASK_ANSWERS:
+        elif effect is Effect.ASK_ANSWERS and now < times.reveal_closes_ms:
+            if now + parts.params.wire.call_timeout_ms <= times.reveal_closes_ms:
+                self._asked.add(row.round_id)
             ask = self._asker.answers(row, opening, self._participants(row))
         else:
             return
-        self._asking.create_task(ask, name=f"{effect} {row.challenge} {row.anchor_at_ms}")
+        self._asking.create_task(self._outlive_the_store(ask), name=f"{effect} {row.challenge} {row.anchor_at_ms}")
+
+    async def _outlive_the_store(self, ask: Coroutine[None, None, None]) -> None:
+        """A store that cannot be read now costs this asking, not the node."""
+        try:
+            await ask
+        except StoreUnavailable as error:
+            self._parts.telemetry.record(StoreFailed(reason=error.public))
 
     def _participants(self, row: RoundRow) -> Sequence[MinerRow]:
         """Who is asked: registered before the commit window opened."""
@@ -207,28 +251,38 @@ class Driver:
             now_ms=now,
             time=time,
         )
-        if event is not Event.TRUTH_GIVEN_UP and await self._earlier_unscored(row):
+        if event is Event.TRUTH_GIVEN_UP and self._is_catching_up(row):
+            event = Event.TRUTH_AWAITED
+        if event is Event.TRUTH_GIVEN_UP:
+            await self._give_up(row, event, reason)
+            return
+        if await self._earlier_unscored(row):
             event, truth, reason = Event.TRUTH_AWAITED, None, "an earlier round is not scored yet"
-        moved, effects = self._advanced(row, event)
+        moved, _ = self._advanced(row, event)
         moved = replace(moved, reason=reason)
-        if event is Event.TRUTH_AWAITED:
+        if truth is None:
             await parts.store.apply(Change(rounds=(moved,)))
             return
         participants = [miner.hotkey for miner in self._participants(row)]
-        settled: SettledRound | None = None
-        change = Change(rounds=(moved,))
         try:
-            if truth is not None:
-                settled = await self._settling.settle(moved, truth, participants=participants, now_ms=now)
-                change = settled.change
-            await self._store_and_tell(change.rounds[0], change, previous=row.state)
+            settled = await self._settling.settle(moved, truth, participants=participants, now_ms=now)
+            scored = settled.change.rounds[0]
+            await self._store_and_tell(scored, settled.change, previous=row.state)
         except BaseException:
             self._settling.forget(row.series, row.challenge)
             raise
-        if Effect.TELL_MINERS in effects:
-            await self._tell(change.rounds[0], settled)
-        if moved.state == RoundState.VOID:
-            await self._close_epochs(moved)
+        await self._tell(scored, settled)
+
+    def _is_catching_up(self, row: RoundRow) -> bool:
+        """Whether this node has just started and has not heard yet what became of the round's last close.
+
+        A validator that was away for hours finds rounds that are past their void instant, and must look first.
+        """
+        parts = self._parts
+        newest = parts.histories[row.series].newest_ms
+        last_step_ms = round_times(row.anchor_at_ms, parts.params.time).last_step_ms
+        is_new = parts.clock.now_ms() < self._started_ms + CATCHING_UP_STEPS * parts.params.time.step_ms
+        return is_new and (newest is None or newest < last_step_ms)
 
     async def _earlier_unscored(self, row: RoundRow) -> bool:
         earlier = await self._parts.store.rounds(
@@ -247,37 +301,6 @@ class Driver:
         if told and self._asking is not None:
             until = self._parts.clock.now_ms() + self._parts.params.wire.call_timeout_ms
             self._asking.create_task(self._asker.tell(told, until_ms=until), name=f"tell {row.anchor_at_ms}")
-
-    # Paying
-
-    async def _close_epochs(self, row: RoundRow) -> None:
-        """Closes this round's epoch when it is over and every round of it is final or void; and the one before it."""
-        parts, time = self._parts, self._parts.params.time
-        here = epoch_of(row.anchor_at_ms, time)
-        closed = {epoch.epoch for epoch in await parts.store.epochs(row.series, row.challenge)}
-        for epoch in (here - 1, here):
-            start, end = epoch_bounds_ms(epoch, time)
-            if epoch in closed or parts.clock.now_ms() < end:
-                continue
-            cadence = parts.params.challenge(row.challenge).cadence_ms
-            rounds = await parts.store.rounds(
-                series=row.series, challenge=row.challenge, from_ms=start, before_ms=end, limit=(end - start) // cadence
-            )
-            if not rounds or any(one.state in LIVE_STATES for one in rounds):
-                continue
-            change, paid = await self._settling.close_epoch(
-                row.series, row.challenge, epoch, now_ms=parts.clock.now_ms()
-            )
-            await parts.store.apply(change)
-            parts.telemetry.record(
-                EpochPaid(
-                    series=row.series,
-                    challenge=row.challenge,
-                    epoch=epoch,
-                    paid_micros=paid.paid_micros,
-                    reserve_micros=paid.reserve_micros,
-                )
-            )
 
     async def _store_and_tell(self, row: RoundRow, change: Change, *, previous: str) -> None:
         """Stores first; then the log, the metrics and whoever watches."""

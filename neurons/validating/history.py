@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+import numpy as np
+
 from protocol.errors import TooLittleHistory
 from protocol.params import NetworkParams
 from protocol.rules.baselines import ewma_sigma_pico
@@ -28,6 +30,7 @@ class CloseHistory:
         self._first_ms = 0
         self._closes: list[PriceE8 | None] = []
         self._returns: list[Nano | None] = []
+        self._sigmas: dict[int, tuple[Pico, Digest]] = {}
 
     @property
     def newest_ms(self) -> UnixMs | None:
@@ -41,6 +44,7 @@ class CloseHistory:
         """
         if close_at_ms % self._step_ms:
             raise ValueError(f"{close_at_ms} is not on the {self._step_ms} ms grid")
+        self._sigmas.clear()
         if not self._closes:
             self._first_ms = close_at_ms
         at = (close_at_ms - self._first_ms) // self._step_ms
@@ -74,13 +78,18 @@ class CloseHistory:
         Raises TooLittleHistory when `until_ms` is not known yet, when fewer than `min_history_steps` lie behind it, or
         when under nine tenths of those are agreed.
         """
+        if until_ms not in self._sigmas:
+            self._sigmas[until_ms] = self._computed_sigma(until_ms)
+        return self._sigmas[until_ms]
+
+    def _computed_sigma(self, until_ms: int) -> tuple[Pico, Digest]:
         params = self._params
         end, off = divmod(until_ms - self._first_ms, self._step_ms)
         if off or not self._closes or end >= len(self._closes):
             raise TooLittleHistory(f"{self.series}: the close at {until_ms} is not known yet", series=self.series)
         want = params.time.min_history_steps
         window = self._closes[max(0, end - want) : end + 1]
-        agreed = sum(close is not None for close in window)
+        agreed = len(window) - window.count(None)
         if end < want or agreed * 1_000_000 < params.time.resolve_quorum_ppm * want:
             raise TooLittleHistory(
                 f"{self.series}: {agreed} agreed closes in the {want} steps before {until_ms}; "
@@ -96,7 +105,7 @@ class CloseHistory:
     def _digest(self, start: int, end: int) -> Digest:
         """SHA-256 over the first instant and eight little-endian bytes a close, zero for a missing one."""
         first = max(0, start - 1)
-        text = b"".join((close or 0).to_bytes(8, "little") for close in self._closes[first : end + 1])
+        text = np.array([close or 0 for close in self._closes[first : end + 1]], dtype="<i8").tobytes()
         at = (self._first_ms + first * self._step_ms).to_bytes(8, "little")
         return Digest(hashlib.sha256(b"augury/history/1\0" + self.series.encode() + b"\0" + at + text).digest())
 
