@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from importlib.metadata import version
@@ -16,19 +16,36 @@ from neurons.assembly import PRESETS, announce, clock_of, key_of, store_of, tele
 from neurons.config import parse
 from neurons.entropy import SystemEntropy
 from neurons.mining.candles import CandleFeed
-from neurons.mining.forecasting import Forecasting, load_model
+from neurons.mining.forecasting import Answerer, Forecasting, load_model
 from neurons.mining.handlers import MinerParts
 from neurons.mining.node import KnownValidator, MinerNode
 from neurons.peers_file import read_validators_file
+from neurons.ports import Clock
 from neurons.settings import MinerSettings
 from neurons.supervise import report, run_until_stopped
 from neurons.telemetry import NodeStarted, NodeStopped, serving_metrics
 from neurons.transport.client import GrpcCaller
 from neurons.transport.server import serving
 from protocol.errors import InvalidSetting, NodeFault
+from protocol.keys import SigningKey
+from protocol.params import NetworkParams
+
+MakeAnswerer = Callable[[MinerSettings, SigningKey, NetworkParams, Clock], Answerer]
 
 
-async def run(settings: MinerSettings) -> None:
+def forecasting_of(settings: MinerSettings, key: SigningKey, params: NetworkParams, clock: Clock) -> Forecasting:
+    """The honest answerer: the model of the settings over its own candles. Raises what keeps the model from loading."""
+    model = load_model(settings.base_model, weights=settings.weights, device=settings.device)
+    feeds = {
+        series.name: CandleFeed(
+            series.name, venues_of(series, clock, params), step_ms=params.time.step_ms, lookback=model.lookback
+        )
+        for series in settings.series
+    }
+    return Forecasting(model, feeds, me=key.hotkey, challenges=params.challenges, offload=asyncio.to_thread)
+
+
+async def run(settings: MinerSettings, make_answerer: MakeAnswerer = forecasting_of) -> None:
     """Runs a miner until cancelled. Raises the NodeFault that keeps it from starting."""
     params, clock, key = PRESETS[settings.params], clock_of(settings), key_of(settings)
     if settings.validators_file is None:
@@ -36,29 +53,13 @@ async def run(settings: MinerSettings) -> None:
             "validators_file: a miner answers only validators on its list, and none is set", setting="validators_file"
         )
     validators = [KnownValidator(one.hotkey, one.endpoint) for one in read_validators_file(settings.validators_file)]
-    model = load_model(settings.base_model, weights=settings.weights, device=settings.device)
+    answerer = make_answerer(settings, key, params, clock)
     telemetry = telemetry_of(settings, clock, key, "miner")
     async with AsyncExitStack() as opened:
+        opened.push_async_callback(answerer.aclose)
         store = await opened.enter_async_context(store_of(settings))
         caller = GrpcCaller(clock, params.wire)
         opened.push_async_callback(caller.aclose)
-        feeds = {
-            series.name: CandleFeed(
-                series.name,
-                venues_of(series, clock, params),
-                step_ms=params.time.step_ms,
-                lookback=model.lookback,
-            )
-            for series in settings.series
-        }
-        answerer = Forecasting(
-            model,
-            feeds,
-            me=key.hotkey,
-            paths=max(challenge.asked_paths for challenge in params.challenges),
-            offload=asyncio.to_thread,
-        )
-        opened.push_async_callback(answerer.aclose)
         parts = MinerParts(
             me=key.hotkey,
             params=params,
@@ -79,7 +80,7 @@ async def run(settings: MinerSettings) -> None:
                 role="miner", hotkey=key.hotkey, network=params.network, version=version("augury"), listens=address
             )
         )
-        announce("miner", key, address, metrics, [f"model {model.name}"])
+        announce("miner", key, address, metrics, [f"model {answerer.model}"])
         async with asyncio.TaskGroup() as tasks:
             for validator in validators:
                 tasks.create_task(node.keep_registered(validator), name=f"register {validator.endpoint}")

@@ -64,8 +64,8 @@ def standardised_returns(window: Window, half_life: float, clip: float) -> tuple
 
 def fit_autoregression(scaled: Floats, lags: int, penalty: float) -> Floats:
     """Coefficients w, shape (lags,), oldest lag first, of min sum (x_t - w . x_(t-lags..t-1))**2 + penalty * |w|**2."""
-    views = sliding_window_view(scaled, lags + 1)
-    past, following = views[:, :-1], views[:, -1]
+    views = np.ascontiguousarray(sliding_window_view(scaled, lags + 1).T)
+    past, following = views[:-1].T, views[-1]
     gram = past.T @ past + penalty * np.eye(lags)
     return np.linalg.solve(gram, past.T @ following).astype(np.float64)
 

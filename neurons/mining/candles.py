@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -16,6 +17,16 @@ from protocol.errors import TooLittleHistory
 from protocol.units import PRICE_SCALE
 
 PAGE: int = 1_000
+
+
+class WindowFeed(Protocol):
+    """Where a forecast's windows come from."""
+
+    async def window(self, *, until_ms: int) -> Window:
+        """Complete candles that end at or before `until_ms`. Raises VenueUnavailable or TooLittleHistory."""
+        ...
+
+    async def aclose(self) -> None: ...
 
 
 class CandleFeed:

@@ -9,18 +9,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
 from mining_objects.base_mining_model import Forecast, Forecaster, Window
 from mining_objects.models import create
-from neurons.mining.candles import CandleFeed
+from neurons.mining.candles import WindowFeed
 from neurons.ports import VenueUnavailable
 from protocol.answers import answer_of
 from protocol.errors import AuguryError, InvalidRequest, TooLittleHistory
 from protocol.messages import Answer, Opening
+from protocol.params import ChallengeParams
 from protocol.units import Hotkey
 
 INSTANTS_KEPT: Final = 8
@@ -49,11 +50,17 @@ class Forecasting:
     """The forecasts of one model over the series of its feeds."""
 
     def __init__(
-        self, model: Forecaster, feeds: Mapping[str, CandleFeed], *, me: Hotkey, paths: int, offload: Offload
+        self,
+        model: Forecaster,
+        feeds: Mapping[str, WindowFeed],
+        *,
+        me: Hotkey,
+        challenges: Sequence[ChallengeParams],
+        offload: Offload,
     ) -> None:
-        """paths: how many are simulated for an ensemble: the network's `asked_paths`."""
+        """challenges: all that may be asked, so that one forecast at an instant serves every one that is due there."""
         self._forecaster, self._feeds, self._me = model, dict(feeds), me
-        self._paths, self._offload = paths, offload
+        self._challenges, self._offload = tuple(challenges), offload
         self._made: OrderedDict[tuple[int, int], dict[str, Forecast | AuguryError]] = OrderedDict()
         self._locks: dict[tuple[int, int], asyncio.Lock] = {}
 
@@ -102,12 +109,17 @@ class Forecasting:
                 self._forecaster.forecast,
                 windows,
                 steps=opening.steps,
-                paths=self._paths,
+                paths=self._paths_at(opening.anchor_at_ms),
                 seed=self._seed(opening),
                 lead=(opening.anchor_at_ms - end_ms) // opening.step_ms,
             )
             made.update(zip((window.series for window in windows), await self._offload(run), strict=True))
         return made
+
+    def _paths_at(self, anchor_at_ms: int) -> int:
+        """The paths that the largest ensemble due at this instant asks for; 0 when only points are."""
+        asked = [c.asked_paths for c in self._challenges if c.max_paths > 1 and anchor_at_ms % c.cadence_ms == 0]
+        return max(asked, default=0)
 
     def _seed(self, opening: Opening) -> int:
         """The miner's own chance for an instant: two keys with one model draw differently, one key always the same."""

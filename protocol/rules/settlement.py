@@ -37,7 +37,7 @@ class ChallengeBook:
     def __init__(self, challenge: ChallengeParams, params: NetworkParams) -> None:
         self._challenge, self._params = challenge, params
         self._blocks: dict[Hotkey, dict[int, BlockSums]] = {}
-        self._window = DeviationWindow(params.sharing, step_ms=params.time.step_ms)
+        self._window = DeviationWindow(params.sharing, step_ms=params.time.step_ms, late_ms=params.time.void_after_ms)
 
     def remember(self, anchor_at_ms: UnixMs, baseline_loss_nano: Nano, scores: Sequence[MinerScore]) -> None:
         """Adds a round's gains to everybody's blocks and lets blocks beyond memory go."""
