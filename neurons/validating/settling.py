@@ -26,11 +26,12 @@ from protocol.rules.ledger import (
     epoch_close_transaction,
     fund_pool_transaction,
 )
-from protocol.rules.rounds import SETTLED_STATES, RoundState, Truth
+from protocol.rules.rounds import RoundState, Truth
 from protocol.rules.settlement import ChallengeBook, Settlement
 from protocol.units import Digest, Hotkey, Micros, UnixMs
 
 RESTORE_PAGE: Final = 1_000
+SCORED_STATES: Final = (RoundState.RESOLVED, RoundState.FINAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Settling:
             truth_digest=Digest(truth.digest),
             baseline_loss_nano=scores.baseline_loss_nano,
         )
-        return SettledRound(self._rows(stored, scores, settlement, now_ms), scores, settlement)
+        return SettledRound(settled_rows(stored, scores, settlement, self._params, now_ms=now_ms), scores, settlement)
 
     async def close_epoch(self, series: str, challenge: str, epoch: int, *, now_ms: UnixMs) -> tuple[Change, EpochRow]:
         """The one payment of an epoch, once all its rounds are final or void."""
@@ -103,27 +104,32 @@ class Settling:
         self._books.pop((series, challenge), None)
 
     async def _memory(self, series: str, challenge: str) -> tuple[ChallengeBook, UnixMs | None]:
-        """A book with all scores in memory, and the newest round's anchor, or None without rounds."""
+        """A book with all scores in memory, and the newest scored round's anchor, or None before the first.
+
+        What a running book holds at that anchor: whole blocks from the one on that its memory reaches back to.
+        """
         book = ChallengeBook(self._params.challenge(challenge), self._params)
-        newest = await self._store.rounds(series=series, challenge=challenge, limit=1)
-        if not newest:
+        scored = [
+            row.anchor_at_ms
+            for state in SCORED_STATES
+            for row in await self._store.rounds(series=series, challenge=challenge, state=state, limit=1)
+        ]
+        if not scored:
             return book, None
-        now = newest[0].anchor_at_ms
-        rows = await self._store.scores(series, challenge, from_ms=max(0, now - self._params.skill.memory_ms))
+        newest = max(scored)
         by_anchor: dict[UnixMs, list[ScoreRow]] = {}
-        for score in rows:
+        for score in await self._store.scores(series, challenge, from_ms=book.remembers_from_ms(newest)):
             by_anchor.setdefault(score.anchor_at_ms, []).append(score)
         for anchor, scores in sorted(by_anchor.items()):
             told = [MinerScore(s.hotkey, s.status, s.loss_nano, s.gain_nano) for s in scores]
             book.remember(anchor, scores[0].baseline_loss_nano, told)
-        return book, now
+        return book, newest
 
     async def _restored(self, series: str, challenge: str) -> ChallengeBook:
-        book, now = await self._memory(series, challenge)
-        if now is None:
+        book, newest = await self._memory(series, challenge)
+        if newest is None:
             return book
-        since = now - self._params.sharing.window_ms - self._params.time.steps * self._params.time.step_ms
-        for row in await self._settled_since(series, challenge, max(0, since)):
+        for row in await self._settled_since(series, challenge, book.compares_from_ms(newest)):
             opening = codec.decode_opening(row.opening)
             book.compare(row.anchor_at_ms, row.sigma_pico, await self._selected(row, opening))
         return book
@@ -135,7 +141,7 @@ class Settling:
             page = await self._store.rounds(
                 series=series, challenge=challenge, from_ms=since_ms, limit=RESTORE_PAGE, newest_first=False
             )
-            found += [r for r in page if r.state in SETTLED_STATES and r.state != RoundState.VOID]
+            found += [r for r in page if r.state in SCORED_STATES]
             if len(page) < RESTORE_PAGE:
                 return found
             since_ms = page[-1].anchor_at_ms + 1
@@ -148,33 +154,37 @@ class Settling:
         entries = entries_of(opening, submissions, kind) + silent_commitments(commitments, submissions)
         return kind.select(opening, entries)
 
-    def _rows(self, row: RoundRow, scores: RoundScores, settlement: Settlement, now_ms: UnixMs) -> Change:
-        epoch = epoch_of(row.anchor_at_ms, self._params.time)
-        pool = Pool(row.series, row.challenge, epoch)
-        pool_micros = epoch_pool_micros(self._params, self._params.challenge(row.challenge))
-        accrued = {miner.hotkey: miner.accrued_micros for miner in settlement.pay.miners if miner.accrued_micros}
-        transactions = [fund_pool_transaction(pool, pool_micros, at_ms=now_ms)]
-        if accrued:
-            transactions.append(accrual_transaction(pool, row.round_id, accrued, revision=0, at_ms=now_ms))
-        return Change(
-            rounds=(row,),
-            scores=tuple(
-                ScoreRow(
-                    row.round_id,
-                    score.hotkey,
-                    row.series,
-                    row.challenge,
-                    row.anchor_at_ms,
-                    score.status,
-                    score.loss_nano,
-                    scores.baseline_loss_nano,
-                    score.gain_nano,
-                )
-                for score in scores.scores
-            ),
-            pays=tuple(pay_rows(row, epoch, settlement)),
-            transactions=tuple(transactions),
-        )
+
+def settled_rows(
+    row: RoundRow, scores: RoundScores, settlement: Settlement, params: NetworkParams, *, now_ms: UnixMs
+) -> Change:
+    """What a scored round is stored as: itself, its scores, each accrual with its arithmetic, and the postings."""
+    epoch = epoch_of(row.anchor_at_ms, params.time)
+    pool = Pool(row.series, row.challenge, epoch)
+    pool_micros = epoch_pool_micros(params, params.challenge(row.challenge))
+    accrued = {miner.hotkey: miner.accrued_micros for miner in settlement.pay.miners if miner.accrued_micros}
+    transactions = [fund_pool_transaction(pool, pool_micros, at_ms=now_ms)]
+    if accrued:
+        transactions.append(accrual_transaction(pool, row.round_id, accrued, revision=0, at_ms=now_ms))
+    return Change(
+        rounds=(row,),
+        scores=tuple(
+            ScoreRow(
+                row.round_id,
+                score.hotkey,
+                row.series,
+                row.challenge,
+                row.anchor_at_ms,
+                score.status,
+                score.loss_nano,
+                scores.baseline_loss_nano,
+                score.gain_nano,
+            )
+            for score in scores.scores
+        ),
+        pays=tuple(pay_rows(row, epoch, settlement)),
+        transactions=tuple(transactions),
+    )
 
 
 def silent_commitments(commitments: Sequence[CommitmentRow], submissions: Sequence[SubmissionRow]) -> list[Entry]:

@@ -17,9 +17,9 @@ from protocol.rules.challenges import VALID, Entry, MinerScore
 from protocol.rules.deviations import QUANTILES_PPM, Deviations, ensemble_deviations, path_deviations
 from protocol.rules.emission import round_slice_micros
 from protocol.rules.incentives import Claim, RoundPay, settle_round
-from protocol.rules.similarity import DeviationWindow, RoundDeviations, sharing_divisors
+from protocol.rules.similarity import DeviationWindow, RoundDeviations, sharing_divisors, window_begins_ms
 from protocol.rules.skill import BlockSums, ProvenSkill, RoundSkill, add_rounds, mean_loss_nano, prove_skill
-from protocol.units import Hotkey, Nano, NanoReturns, Pico, UnixMs
+from protocol.units import NANO, Hotkey, Nano, NanoReturns, Pico, UnixMs
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,8 @@ class ChallengeBook:
 
     def remember(self, anchor_at_ms: UnixMs, baseline_loss_nano: Nano, scores: Sequence[MinerScore]) -> None:
         """Adds a round's gains to everybody's blocks and lets blocks beyond memory go."""
-        time, skill = self._params.time, self._params.skill
-        block = block_of(anchor_at_ms, skill, time)
-        oldest = block_of(UnixMs(max(anchor_at_ms - skill.memory_ms, 0)), skill, time)
+        block = block_of(anchor_at_ms, self._params.skill, self._params.time)
+        oldest = self._oldest_block(anchor_at_ms)
         for score in scores:
             one = RoundSkill(block, anchor_at_ms, score.gain_nano, baseline_loss_nano)
             blocks = add_rounds(self._blocks.get(score.hotkey, {}), [one])
@@ -65,16 +64,24 @@ class ChallengeBook:
         blocks = sorted(self._blocks.get(hotkey, {}).values(), key=lambda sums: sums.block)
         return prove_skill(blocks, as_of_ms=as_of_ms, params=self._params.skill, step_ms=self._params.time.step_ms)
 
-    def settle(self, anchor_at_ms: UnixMs, scores: Sequence[MinerScore]) -> Settlement:
+    def settle(
+        self,
+        anchor_at_ms: UnixMs,
+        scores: Sequence[MinerScore],
+        *,
+        rho_nano: Mapping[Hotkey, Mapping[Hotkey, Nano]] | None = None,
+    ) -> Settlement:
         """Pay for the round anchored there, once it has been remembered and compared.
 
         Only who gave something in this round claims: a silent miner keeps its memory but earns nothing meanwhile, so
         stopping after a lucky streak stops the pay at once.
+        rho_nano: what others found each pair's rho to be (0 where it is left out), where answers of the window are
+        not there any more to be compared again.
         """
         claimants = [score for score in sorted(scores, key=lambda s: s.hotkey) if score.status == VALID]
         hotkeys = [score.hotkey for score in claimants]
         proofs = {score.hotkey: self.prove(score.hotkey, as_of_ms=anchor_at_ms) for score in scores}
-        rho = self._window.rho_nano(hotkeys)
+        rho = self._window.rho_nano(hotkeys) if rho_nano is None else _told(rho_nano, hotkeys)
         divisors = sharing_divisors(rho, [proofs[hotkey].skill_nano for hotkey in hotkeys])
         claims = [
             Claim(hotkey, proofs[hotkey].skill_nano, divisor, self._mean_loss(hotkey))
@@ -84,9 +91,22 @@ class ChallengeBook:
         pay = settle_round(claims, slice_micros=slice_micros, pay=self._params.pay)
         return Settlement(pay, proofs, dict(zip(hotkeys, rho, strict=True)))
 
+    def remembers_from_ms(self, newest_at_ms: UnixMs) -> UnixMs:
+        """From which anchor on scores have a part in the book whose newest round is anchored there: whole blocks."""
+        block_ms = self._params.skill.block_steps * self._params.time.step_ms
+        return UnixMs(self._oldest_block(newest_at_ms) * block_ms)
+
+    def compares_from_ms(self, newest_at_ms: UnixMs) -> UnixMs:
+        """From which anchor on answers have a part in the book whose newest round is anchored there."""
+        return window_begins_ms(newest_at_ms, self._params.sharing, step_ms=self._params.time.step_ms)
+
     def hotkeys(self) -> list[Hotkey]:
         """Everybody who is remembered."""
         return sorted(self._blocks)
+
+    def _oldest_block(self, newest_at_ms: UnixMs) -> int:
+        since = max(newest_at_ms - self._params.skill.memory_ms, 0)
+        return block_of(UnixMs(since - since % self._params.time.step_ms), self._params.skill, self._params.time)
 
     def _mean_loss(self, hotkey: Hotkey) -> Nano:
         return mean_loss_nano(list(self._blocks[hotkey].values()))
@@ -96,3 +116,11 @@ class ChallengeBook:
             return path_deviations(answer[0], sigma_pico=sigma_pico)
         quantiles = gaussian_walk_quantiles_nano(sigma_pico, answer.shape[1], QUANTILES_PPM)
         return ensemble_deviations(answer, baseline_quantiles_nano=quantiles, sigma_pico=sigma_pico)
+
+
+def _told(rho_nano: Mapping[Hotkey, Mapping[Hotkey, Nano]], hotkeys: Sequence[Hotkey]) -> list[list[Nano]]:
+    """Rows and columns in the order of the hotkeys, 10**9 on the diagonal."""
+    return [
+        [Nano(NANO) if one == other else rho_nano.get(one, {}).get(other, Nano(0)) for other in hotkeys]
+        for one in hotkeys
+    ]

@@ -195,6 +195,16 @@ class DeviationWindow:
             self._free.extend(sorted(gone, reverse=True))
 
 
+def window_begins_ms(newest_at_ms: UnixMs, sharing: SharingParams, *, step_ms: int) -> UnixMs:
+    """From which anchor on answers can have a part in rho once the round anchored at `newest_at_ms` is in the window.
+
+    The oldest generation kept, and before it what its first rounds are compared with at the longest lag.
+    """
+    generation_ms = sharing.window_ms // GENERATIONS
+    oldest = newest_at_ms // generation_ms - GENERATIONS + 1
+    return UnixMs(max(0, oldest * generation_ms - max(sharing.lags_steps) * step_ms))
+
+
 def sharing_divisors(rho_nano: Sequence[Sequence[int]], skills_nano: Sequence[int]) -> list[Nano]:
     """What each miner's skill is divided by, in nano: sum over j of rho_ij * min(1, s_j / s_i), j = i included.
 
