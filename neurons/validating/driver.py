@@ -8,8 +8,9 @@ is the same step: whatever is due is due, and a window that is still open is ask
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from neurons.ports import StoreUnavailable
@@ -42,6 +43,7 @@ from protocol.units import SECOND_MS, RoundId, UnixMs
 DUE_AT_ONCE: Final = 256
 LONGEST_WAIT_S: Final = 30
 """The driver looks at the clock at least this often (wall time), whatever it believes to be due."""
+MISSED: Final = "the validator was not there to ask the miners"
 CATCHING_UP_STEPS: Final = 2
 """For so many steps after its start a validator waits for closes that it may have missed."""
 
@@ -54,8 +56,8 @@ class Driver:
         self._opened: dict[tuple[str, str], int] = {}
         """(series, challenge) -> the newest anchor whose opening record is stored."""
         self._skipped: dict[tuple[str, str], int] = {}
-        self._asked: set[RoundId] = set()
-        """Rounds being revealed whose miners were asked by this process while there was time to answer."""
+        self._asked: dict[RoundId, Effect] = {}
+        """The window in which this process last asked a round's miners, if there was time to answer."""
         self._epochs = Epochs(parts, settling)
         self._started_ms = parts.clock.now_ms()
         self._asking: asyncio.TaskGroup | None = None
@@ -69,7 +71,7 @@ class Driver:
                     next_ms = await self.step()
                 except StoreUnavailable as error:
                     self._parts.telemetry.record(StoreFailed(reason=error.public))
-                    next_ms = self._parts.clock.now_ms() + self._parts.params.time.settle_delay_ms
+                    next_ms = self._parts.clock.now_ms() + self._parts.params.time.settle_delay_ms // 6
                 now = self._parts.clock.now_ms()
                 await self._parts.clock.sleep_until(min(next_ms, now + self._longest_wait_ms()))
 
@@ -164,15 +166,15 @@ class Driver:
         if row.state == RoundState.SCORING:
             await self._score_or_wait(row)
             return
-        if row.state in (RoundState.LOCKED, RoundState.REVEALING) and await self._missed_reveals(row):
-            await self._give_up(row, Event.REVEALS_MISSED, "the validator was not there to take the answers")
+        if await self._missed_window(row):
+            await self._give_up(row, Event.WINDOW_MISSED, MISSED)
             return
         moved, effects = self._advanced(row, CLOCK_EVENTS[RoundState(row.state)])
         await self._store_and_tell(moved, Change(rounds=(moved,)), previous=row.state)
         for effect in effects:
             self._start(effect, moved)
         if moved.state == RoundState.SCORING:
-            self._asked.discard(row.round_id)
+            self._asked.pop(row.round_id, None)
         if moved.state == RoundState.FINAL:
             self._epochs.note(moved)
 
@@ -181,23 +183,27 @@ class Driver:
         after, effects = advance(before, event, time=self._parts.params.time, now_ms=self._parts.clock.now_ms())
         return replace(row, state=after.state, due_at_ms=after.due_at_ms), effects
 
-    async def _missed_reveals(self, row: RoundRow) -> bool:
-        """Whether the reveal window passed and somebody who had committed was not asked in it.
+    async def _missed_window(self, row: RoundRow) -> bool:
+        """Whether a window passed in which this validator was not there to ask: nobody committed, or not all revealed.
 
-        A miner that was never asked must not lose the cap for it; the validator's absence costs nobody anything.
+        A miner that was never asked must not lose for it; the validator's absence costs nobody anything.
         """
-        parts = self._parts
-        closes_ms = round_times(row.anchor_at_ms, parts.params.time).reveal_closes_ms
-        if row.round_id in self._asked or parts.clock.now_ms() < closes_ms:
-            return False
-        committed = {commitment.hotkey for commitment in await parts.store.commitments(row.round_id)}
-        return bool(committed - {submission.hotkey for submission in await parts.store.submissions(row.round_id)})
+        store, asked = self._parts.store, self._asked.get(row.round_id)
+        times, now = round_times(row.anchor_at_ms, self._parts.params.time), self._parts.clock.now_ms()
+        if row.state == RoundState.COMMITTING and asked is not Effect.ASK_COMMITMENTS:
+            return now >= times.commit_closes_ms and not await store.commitments(row.round_id)
+        is_revealing = row.state in (RoundState.LOCKED, RoundState.REVEALING)
+        if is_revealing and now >= times.reveal_closes_ms and asked is not Effect.ASK_ANSWERS:
+            committed = {commitment.hotkey for commitment in await store.commitments(row.round_id)}
+            return bool(committed - {submission.hotkey for submission in await store.submissions(row.round_id)})
+        return False
 
     async def _give_up(self, row: RoundRow, event: Event, reason: str) -> None:
         """Makes a round VOID, and tells those who answered."""
         moved, _ = self._advanced(row, event)
         moved = replace(moved, reason=reason)
         await self._store_and_tell(moved, Change(rounds=(moved,)), previous=row.state)
+        self._asked.pop(row.round_id, None)
         self._epochs.note(moved)
         await self._tell(moved, None)
 
@@ -216,20 +222,23 @@ class Driver:
         parts, opening = self._parts, codec.decode_opening(row.opening)
         times = round_times(row.anchor_at_ms, parts.params.time)
         now = parts.clock.now_ms()
-        if effect is Effect.ASK_COMMITMENTS and now < times.commit_closes_ms:
-            ask = self._asker.commitments(row, opening, self._participants(row))
-        elif effect is Effect.ASK_ANSWERS and now < times.reveal_closes_ms:
-            if now + parts.params.wire.call_timeout_ms <= times.reveal_closes_ms:
-                self._asked.add(row.round_id)
-            ask = self._asker.answers(row, opening, self._participants(row))
+        if effect is Effect.ASK_COMMITMENTS:
+            closes, ask = times.commit_closes_ms, self._asker.commitments
+        elif effect is Effect.ASK_ANSWERS:
+            closes, ask = times.reveal_closes_ms, self._asker.answers
         else:
             return
-        self._asking.create_task(self._outlive_the_store(ask), name=f"{effect} {row.challenge} {row.anchor_at_ms}")
+        if now >= closes:
+            return
+        if now + parts.params.wire.call_timeout_ms <= closes:
+            self._asked[row.round_id] = effect
+        asking = partial(ask, row, opening, self._participants(row))
+        self._asking.create_task(self._outlive_the_store(asking), name=f"{effect} {row.challenge} {row.anchor_at_ms}")
 
-    async def _outlive_the_store(self, ask: Coroutine[None, None, None]) -> None:
+    async def _outlive_the_store(self, ask: Callable[[], Awaitable[None]]) -> None:
         """A store that cannot be read now costs this asking, not the node."""
         try:
-            await ask
+            await ask()
         except StoreUnavailable as error:
             self._parts.telemetry.record(StoreFailed(reason=error.public))
 

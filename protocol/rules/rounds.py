@@ -1,7 +1,7 @@
 """The life of a round, as a table; and what makes a round the same round for every validator.
 
     opened ──► committing ──► locked ──► revealing ──► scoring ──► resolved ──► final
-                                 └───────────┴────────────┴──────► void
+                   └────────────┴───────────┴──────────────┴──────► void
 
 `advance(round, event)` is the only way from one state to the next. It decides; the driver acts. Effects can be
 read off a state again after a crash (`effects_on_entry`), so start and recovery are one path: read the store, go on.
@@ -39,7 +39,7 @@ class RoundState(StrEnum):
     FINAL = "final"
     """The dispute window is over; the epoch's close may pay it."""
     VOID = "void"
-    """The truth never came, or the validator was not there to take answers; nobody gains or loses."""
+    """The truth never came, or the validator was not there to ask; nobody gains or loses."""
 
 
 class Event(StrEnum):
@@ -49,8 +49,8 @@ class Event(StrEnum):
     ANCHOR_REACHED = "anchor-reached"
     REVEALS_OPEN = "reveals-open"
     REVEALS_CLOSE = "reveals-close"
-    REVEALS_MISSED = "reveals-missed"
-    """The reveal window passed, and not everybody who had committed was asked in it."""
+    WINDOW_MISSED = "window-missed"
+    """A window passed while the validator was not there to ask: nobody committed, or not all could reveal."""
     TRUTH_KNOWN = "truth-known"
     TRUTH_AWAITED = "truth-awaited"
     """The truth was looked for and is not complete yet."""
@@ -87,10 +87,11 @@ class Round:
 TRANSITIONS: Final[dict[tuple[RoundState, Event], tuple[RoundState, tuple[Effect, ...]]]] = {
     (RoundState.OPENED, Event.COMMITS_OPEN): (RoundState.COMMITTING, (Effect.ASK_COMMITMENTS,)),
     (RoundState.COMMITTING, Event.ANCHOR_REACHED): (RoundState.LOCKED, ()),
+    (RoundState.COMMITTING, Event.WINDOW_MISSED): (RoundState.VOID, (Effect.TELL_MINERS,)),
     (RoundState.LOCKED, Event.REVEALS_OPEN): (RoundState.REVEALING, (Effect.ASK_ANSWERS,)),
-    (RoundState.LOCKED, Event.REVEALS_MISSED): (RoundState.VOID, (Effect.TELL_MINERS,)),
+    (RoundState.LOCKED, Event.WINDOW_MISSED): (RoundState.VOID, (Effect.TELL_MINERS,)),
     (RoundState.REVEALING, Event.REVEALS_CLOSE): (RoundState.SCORING, ()),
-    (RoundState.REVEALING, Event.REVEALS_MISSED): (RoundState.VOID, (Effect.TELL_MINERS,)),
+    (RoundState.REVEALING, Event.WINDOW_MISSED): (RoundState.VOID, (Effect.TELL_MINERS,)),
     (RoundState.SCORING, Event.TRUTH_AWAITED): (RoundState.SCORING, ()),
     (RoundState.SCORING, Event.TRUTH_KNOWN): (RoundState.RESOLVED, (Effect.SCORE, Effect.TELL_MINERS)),
     (RoundState.SCORING, Event.TRUTH_GIVEN_UP): (RoundState.VOID, (Effect.TELL_MINERS,)),

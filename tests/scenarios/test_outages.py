@@ -67,7 +67,7 @@ def test_a_validator_that_was_away_for_the_reveals_blames_nobody(undisturbed, mi
     outcome = play(validator_away(gone, back), until_ms=max(LATER, back + 3 * HOUR_MS))
 
     missed = [row for row in outcome.rounds if row.anchor_at_ms == ANCHOR]
-    assert {("void", "the validator was not there to take the answers")} == {(r.state, r.reason) for r in missed}
+    assert {("void", "the validator was not there to ask the miners")} == {(r.state, r.reason) for r in missed}
     assert {"unrevealed"}.isdisjoint(outcome.statuses("alice") + outcome.statuses("bob"))
     assert not outcome.refused()
     before = [score for score in undisturbed.of("alice")[0] if score in outcome.of("alice")[0]]
