@@ -11,13 +11,13 @@ from itertools import cycle
 
 import numpy as np
 
-from neurons.ports import Clock, Store
+from neurons.ports import Clock, StoreReader
 from protocol.answers import answer_of
 from protocol.messages import Answer, Opening
 from protocol.rules.challenges import VALID
 from protocol.rules.rounds import RoundState
 
-OpenStore = Callable[[], Awaitable[Store | None]]
+OpenStore = Callable[[], Awaitable[StoreReader | None]]
 """Opens what the replayer may look into; None while there is nothing."""
 
 
@@ -58,7 +58,7 @@ class Replayer:
 
     def __init__(self, open_store: OpenStore) -> None:
         self._open_store = open_store
-        self._store: Store | None = None
+        self._store: StoreReader | None = None
 
     async def answer(self, opening: Opening, *, now_ms: int) -> Answer:
         if self._store is None:
@@ -68,7 +68,7 @@ class Replayer:
             return found
         return answer_of(np.zeros((opening.asked_paths, opening.steps), dtype=np.float32))
 
-    async def _best_answer(self, store: Store, opening: Opening) -> Answer | None:
+    async def _best_answer(self, store: StoreReader, opening: Opening) -> Answer | None:
         resolved = await store.rounds(
             series=opening.series, challenge=opening.challenge, state=RoundState.RESOLVED, limit=1
         ) or await store.rounds(series=opening.series, challenge=opening.challenge, state=RoundState.FINAL, limit=1)
