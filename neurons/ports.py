@@ -241,7 +241,7 @@ class Store(StoreReader, Protocol):
     """Everything a node remembers. One way in (`apply`), many ways to read; nothing is state outside it."""
 
     async def apply(self, change: Change) -> None:
-        """Returns once the whole change is durable. Concurrent changes share one commit (group commit, up to 5 ms).
+        """Returns once the whole change is durable. Changes that come while a commit runs share the next one.
 
         Raises StoreUnavailable (try again later) or RowRefused (ours: a value that no store can keep); either way
         nothing of this change was kept. A caller that is cancelled meanwhile does not know; it may write it again.

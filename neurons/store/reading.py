@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Executable, and_, bindparam, func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -137,7 +137,7 @@ class Reader:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def _rows(self, statement: Select[Any], **values: object) -> Sequence[Any]:
+    async def _rows(self, statement: Executable, **values: object) -> Sequence[Any]:
         try:
             async with self._engine.connect() as connection:
                 found: Sequence[Any] = (await connection.execute(statement, values)).all()
@@ -311,6 +311,11 @@ class Reader:
             .having(summed != accounts.c.balance_micros)
         )
         return {(a, u): (Micros(kept), Micros(total)) for a, u, kept, total in await self._rows(query)}
+
+    async def dangling_names(self) -> Mapping[str, int]:
+        """table -> rows whose integer stands in no name table: a healthy database has none. Reads every row."""
+        query = text('SELECT "table", count(*) FROM pragma_foreign_key_check GROUP BY "table"')
+        return {str(table): int(rows) for table, rows in await self._rows(query)}
 
     async def live_nonces(self, *, now_ms: int) -> Sequence[NonceRow]:
         query = (

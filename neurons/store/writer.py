@@ -1,18 +1,19 @@
 """Group commit: one writer gathers what waits, commits it together, then lets those who waited go on.
 
-A lone change is committed at once; while a commit runs, others gather behind it and share the next one. So the
-disk is asked to flush once for many. A change that cannot be stored is found by committing each of the group alone:
-its neighbours lose nothing, and only its own caller hears of it. The connection lives on a thread of its own, one hop
-away for a whole group; the driver is used directly there.
+A lone change is committed at once; while a commit runs (2 to 5 ms), others gather behind it and share the next one.
+So the disk is asked to flush once for many, and nobody waits for a timer. A change that cannot be stored is found by
+committing each of the group alone: its neighbours lose nothing, and only its own caller hears of it. The connection
+lives on a thread of its own, one hop away for a whole group; the driver is used directly there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any, Final
 
 from neurons.ports import StoreUnavailable
@@ -20,17 +21,15 @@ from neurons.records import Change
 from neurons.store.errors import RowRefused
 from neurons.store.writing import RowWriter
 
-GATHER_SECONDS: Final = 0.005
-"""The longest a change waits for others to join it, however fast they keep coming."""
 GROUP_MOST: Final = 512
 """Changes in one commit."""
-QUEUE_MOST: Final = 1_024
-"""Changes waiting; beyond that `apply` waits for room before it waits for its commit."""
+WAITING_MOST: Final = 1_024
+"""Changes under way; beyond that `apply` waits for room before it waits for its commit."""
 
 Job = Callable[[sqlite3.Connection], Any]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Waiting:
     work: Change | Job
     done: asyncio.Future[Any]
@@ -62,9 +61,15 @@ class Committer:
             return [together]
         return [self.commit([change])[0] for change in changes]
 
-    def run(self, job: Job) -> Any:
-        """The job's result from a transaction of its own, or the exception it ended with."""
-        return self._try(job)
+    def serve(self, group: Sequence[_Waiting]) -> list[tuple[_Waiting, Any]]:
+        """What each of the group is to hear: None or a job's result, or the exception to raise."""
+        changes = [(waiting, waiting.work) for waiting in group if isinstance(waiting.work, Change)]
+        outcomes = self.commit([change for _, change in changes]) if changes else []
+        heard: list[tuple[_Waiting, Any]] = [(w, outcome) for (w, _), outcome in zip(changes, outcomes, strict=True)]
+        for waiting in group:
+            if not isinstance(waiting.work, Change):
+                heard.append((waiting, self._try(waiting.work)))
+        return heard
 
     def _try(self, work: Job) -> Any:
         connection = self._connection
@@ -86,14 +91,19 @@ class Committer:
 
 
 class GroupWriter:
-    """The queue before the committer and the task that empties it. End it with `aclose`, once."""
+    """The way to the committer and its thread. Belongs to the running loop; end it with `aclose`, once."""
 
-    def __init__(self, committer: Committer, thread: ThreadPoolExecutor) -> None:
+    def __init__(self, committer: Committer) -> None:
         self._committer = committer
-        self._thread = thread
-        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(QUEUE_MOST)
+        self._loop = asyncio.get_running_loop()
+        self._room = asyncio.Semaphore(WAITING_MOST)
+        self._inbox: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._callers = 0
         self._closed = False
-        self._task = asyncio.create_task(self._serve(), name="store writer")
+        self._idle = asyncio.Event()
+        self._ended = self._loop.create_future()
+        self._thread = threading.Thread(target=self._serve, name="store writer", daemon=True)
+        self._thread.start()
 
     @property
     def commits(self) -> int:
@@ -106,62 +116,52 @@ class GroupWriter:
         """
         if self._closed:
             raise StoreUnavailable("the store is closed")
-        waiting = _Waiting(work, asyncio.get_running_loop().create_future())
-        await self._queue.put(waiting)
-        return await waiting.done
+        self._callers += 1
+        try:
+            async with self._room:
+                waiting = _Waiting(work, self._loop.create_future())
+                self._inbox.put(waiting)
+                return await waiting.done
+        finally:
+            self._callers -= 1
+            if self._callers == 0:
+                self._idle.set()
 
-    async def _serve(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            group = await self._gather()
-            try:
-                await self._settle(loop, group)
-            finally:
-                for waiting in group:
-                    self._queue.task_done()
-                    if not waiting.done.done():
-                        waiting.done.set_exception(StoreUnavailable("the store's writer was stopped"))
-
-    async def _gather(self) -> list[_Waiting]:
-        group = [await self._queue.get()]
-        ends = asyncio.get_running_loop().time() + GATHER_SECONDS
-        while len(group) < GROUP_MOST and asyncio.get_running_loop().time() < ends:
-            if self._queue.empty():
-                await asyncio.sleep(0)  # those about to put get their turn
-                if self._queue.empty():
+    def _serve(self) -> None:
+        """The thread: groups until the None that `aclose` sends."""
+        going_on = True
+        while going_on:
+            group: list[_Waiting] = []
+            while len(group) < GROUP_MOST and (not group or not self._inbox.empty()):
+                waiting = self._inbox.get()
+                if waiting is None:
+                    going_on = False
                     break
-            group.append(self._queue.get_nowait())
-        return group
-
-    async def _settle(self, loop: asyncio.AbstractEventLoop, group: Sequence[_Waiting]) -> None:
-        changes = [w for w in group if isinstance(w.work, Change)]
-        if changes:
-            rows = [w.work for w in changes if isinstance(w.work, Change)]
-            outcomes = await loop.run_in_executor(self._thread, self._committer.commit, rows)
-            for waiting, outcome in zip(changes, outcomes, strict=True):
-                _release(waiting, outcome)
-        for waiting in group:
-            if not isinstance(waiting.work, Change):
-                _release(waiting, await loop.run_in_executor(self._thread, self._committer.run, waiting.work))
+                group.append(waiting)
+            self._loop.call_soon_threadsafe(_release, self._committer.serve(group))
+        self._committer.close()
+        self._loop.call_soon_threadsafe(self._ended.set_result, None)
 
     async def drain(self) -> None:
-        """Takes nothing more, and returns once all that waited was committed."""
+        """Takes nothing more, and returns once everyone who waited has heard."""
         self._closed = True
-        await self._queue.join()
+        while self._callers:
+            self._idle.clear()
+            await self._idle.wait()
 
     async def aclose(self) -> None:
-        """Drains, then ends task, connection and thread."""
+        """Drains, then closes the connection and ends the thread."""
         await self.drain()
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._committer.close)
-        self._thread.shutdown()
+        self._inbox.put(None)
+        await self._ended
+        self._thread.join()
 
 
-def _release(waiting: _Waiting, outcome: Any) -> None:
-    if waiting.done.done():  # the caller was cancelled
-        return
-    if isinstance(outcome, Exception):
-        waiting.done.set_exception(outcome)
-    else:
-        waiting.done.set_result(outcome)
+def _release(heard: Sequence[tuple[_Waiting, Any]]) -> None:
+    for waiting, outcome in heard:
+        if waiting.done.done():  # the caller was cancelled
+            continue
+        if isinstance(outcome, Exception):
+            waiting.done.set_exception(outcome)
+        else:
+            waiting.done.set_result(outcome)

@@ -246,16 +246,18 @@ class RowWriter:
 
     def _submissions(self, rows: Iterable[SubmissionRow]) -> Tuples:
         tuples: Tuples = []
+        round_of, hotkey_of, framed = self._rounds.id, self._hotkeys.id, self._framed  # this loop is the hot one
         for r in rows:
-            answer = r.answer
-            if answer is None:
-                form, values, evidence = None, None, r.evidence
-            else:
+            answer, hotkey, salt, evidence = r.answer, r.hotkey, r.salt, r.evidence
+            form: int | None = None
+            values: bytes | None = None
+            if answer is not None:
                 values = answer.values
-                form, evidence = self._framed((answer.dtype, answer.shape), r.evidence, r.hotkey, r.salt, values)
-            round_, hotkey = self._rounds.id(r.round_id), self._hotkeys.id(r.hotkey)
-            receipt = (r.sequence, r.received_at_ms, r.status, r.reason)
-            tuples.append((round_, hotkey, *receipt, form, r.salt, values, evidence))
+                form, evidence = framed((answer.dtype, answer.shape), evidence, hotkey, salt, values)
+            tuples.append((
+                round_of(r.round_id), hotkey_of(hotkey), r.sequence, r.received_at_ms, r.status, r.reason,
+                form, salt, values, evidence,
+            ))  # fmt: skip
         self._hold({t[0] for t in tuples})
         return tuples
 

@@ -56,6 +56,7 @@ def test_everything_acknowledged_before_a_sigkill_is_there_after_it(tmp_path):
             nonces = [a_nonce(1, n, expires_at_ms=10**15).nonce for n in numbers]
             assert sorted(nonces) == [row.nonce for row in await store.live_nonces(now_ms=0)]
             assert {} == await store.wrong_balances()
+            assert {} == await store.dangling_names()
 
     assert ACKNOWLEDGED <= len(told)
     assert str(writer.pid) == refused.value.fields["owner"]

@@ -23,7 +23,7 @@ from neurons.records import Change, MetaRow
 from neurons.store import schema, sqlite
 from neurons.store.claim import claim_store
 from neurons.store.copying import copy_store
-from neurons.store.errors import StoreInUse, StoreOfAnotherNetwork, StoreTooNew
+from neurons.store.errors import RowRefused, StoreInUse, StoreOfAnotherNetwork, StoreTooNew
 from neurons.store.memory import MemoryStore
 from neurons.store.opening import open_store
 from neurons.store.sqlite import ReadOnlySqlite, SqliteStore
@@ -31,6 +31,7 @@ from neurons.store.upgrade import MIGRATIONS
 from protocol.errors import InvalidSetting
 from protocol.params import DEMO, MAIN
 from protocol.rules.ledger import AUG
+from protocol.units import Nano
 from tests.support.rows import (
     a_commitment,
     a_draft,
@@ -67,8 +68,8 @@ def test_many_concurrent_changes_share_few_commits(path):
     on_file(path, check)
 
 
-def test_a_change_that_waits_for_room_in_the_queue_is_kept_too(path, monkeypatch):
-    monkeypatch.setattr("neurons.store.writer.QUEUE_MOST", 4)
+def test_a_change_that_waits_for_room_is_kept_too(path, monkeypatch):
+    monkeypatch.setattr("neurons.store.writer.WAITING_MOST", 4)
 
     async def check(store: SqliteStore) -> None:
         await asyncio.gather(*(store.apply(Change(scores=(a_score(1, n),))) for n in range(100)))
@@ -257,6 +258,22 @@ def test_balances_can_be_checked_against_their_postings(path):
 
         await store._writer.put(lambda c: c.execute("UPDATE accounts SET balance_micros = 7 WHERE account = 'a'"))
         assert {("a", AUG): (7, 5)} == await store.wrong_balances()
+
+    on_file(path, check)
+
+
+def test_names_learnt_by_a_change_that_failed_are_forgotten(path):
+    async def check(store: SqliteStore) -> None:
+        poison = replace(a_score(1, 1), gain_nano=Nano(2**63))
+        for _ in range(2):
+            with pytest.raises(RowRefused):
+                await store.apply(Change(submissions=(a_submission(1, 1),), scores=(poison,)))
+        await store.apply(Change(submissions=(a_submission(1, 1),)))
+
+        assert [a_submission(1, 1)] == list(await store.submissions(round_id_of(1)))
+        assert {} == await store.dangling_names()
+        await store._writer.put(lambda c: c.execute("DELETE FROM hotkeys"))
+        assert {"submissions": 1} == await store.dangling_names()
 
     on_file(path, check)
 

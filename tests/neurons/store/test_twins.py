@@ -159,6 +159,7 @@ class Twins(RuleBasedStateMachine):
         memory, file = (self.runner.run(everything(store)) for store in (self.memory, self.file))
         assert memory == file
         assert {} == self.runner.run(self.file.wrong_balances())
+        assert {} == self.runner.run(self.file.dangling_names())
 
     def teardown(self) -> None:
         self.runner.run(self.file.aclose())
