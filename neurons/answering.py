@@ -14,7 +14,7 @@ from neurons.records import NO_CHANGE, Change, NonceRow, ReplyRow
 from neurons.telemetry import CallServed, Telemetry, tracing
 from protocol import codec
 from protocol.admission import Admitted, Gate
-from protocol.envelope import request_key, seal_body
+from protocol.envelope import deadline_after, request_key, seal_body
 from protocol.errors import AuguryError, Ignored, InvalidRequest, Rejected
 from protocol.keys import SigningKey
 from protocol.messages import NONCE_BYTES, Message, Purpose
@@ -107,7 +107,7 @@ class Desk:
             recipient=admitted.header.sender,
             nonce=self.entropy.bytes(NONCE_BYTES),
             issued_at_ms=now,
-            deadline_ms=now + admitted.params.wire.call_timeout_ms,
+            deadline_ms=deadline_after(now, admitted.params.wire.call_timeout_ms, admitted.params.wire),
             in_reply_to=admitted.header_digest,
         ).raw
 

@@ -181,6 +181,12 @@ def open_evidence(raw: bytes, *, purpose: Purpose, network: str, max_bytes: int)
     return Opened(header, read_body(header, body), raw, digest_of(header_bytes))
 
 
+def deadline_after(issued_at_ms: int, timeout_ms: int, wire: WireParams) -> UnixMs:
+    """The deadline of a message that is to arrive within `timeout_ms`: read on the receiver's clock, which may differ
+    by the time window."""
+    return UnixMs(issued_at_ms + min(timeout_ms + wire.time_window_ms, wire.max_lifetime_ms))
+
+
 def digest_of(header_bytes: bytes) -> Digest:
     """What a reply names its request by: SHA-256 of the request's header bytes."""
     return Digest(hashlib.sha256(header_bytes).digest())

@@ -10,7 +10,7 @@ from neurons.mining.handlers import Handlers, MinerParts
 from neurons.ports import Caller, PeerUnreachable, StoreUnavailable
 from neurons.telemetry import CallMade, CallRefused, StoreFailed, Telemetry
 from protocol.admission import Gate, SenderStanding
-from protocol.envelope import open_reply, seal
+from protocol.envelope import deadline_after, open_reply, seal
 from protocol.errors import AuguryError, Ignored, NotFound, Rejected
 from protocol.keys import SigningKey
 from protocol.messages import NONCE_BYTES, Purpose, RegisterRequest
@@ -107,7 +107,7 @@ class MinerNode:
             recipient=validator.hotkey,
             nonce=parts.entropy.bytes(NONCE_BYTES),
             issued_at_ms=now,
-            deadline_ms=now + min(timeout, parts.params.wire.max_lifetime_ms),
+            deadline_ms=deadline_after(now, timeout, parts.params.wire),
         )
         raw = await self._caller.call(validator.endpoint, Purpose.REGISTER, request.raw, timeout_ms=timeout)
         received = parts.clock.now_ms()

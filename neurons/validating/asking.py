@@ -19,7 +19,7 @@ from neurons.validating.intake import take_answer, take_commitment
 from neurons.validating.parts import ValidatorParts
 from neurons.validating.refusals import offender_of, refusal_change
 from protocol import codec
-from protocol.envelope import Opened, open_reply, seal_body
+from protocol.envelope import Opened, deadline_after, open_reply, seal_body
 from protocol.errors import AuguryError, Ignored, Rejected
 from protocol.messages import (
     NONCE_BYTES,
@@ -225,7 +225,7 @@ class Asker:
                 recipient=hotkey,
                 nonce=parts.entropy.bytes(NONCE_BYTES),
                 issued_at_ms=now,
-                deadline_ms=now + timeout,
+                deadline_ms=deadline_after(now, timeout, parts.params.wire),
             )
             raw = await parts.caller.call(endpoint, purpose, request.raw, timeout_ms=timeout)
             received = parts.clock.now_ms()

@@ -9,7 +9,7 @@ from neurons.transport.fanout import Fanout
 from protocol import codec
 from protocol.admission import Admitted
 from protocol.codec import Frame
-from protocol.envelope import seal
+from protocol.envelope import deadline_after, seal
 from protocol.errors import InvalidRequest
 from protocol.keys import SigningKey
 from protocol.messages import NONCE_BYTES, Message, WatchReply, WatchRequest
@@ -69,7 +69,7 @@ class News:
             recipient=header.sender,
             nonce=self._entropy.bytes(NONCE_BYTES),
             issued_at_ms=now,
-            deadline_ms=now + admitted.params.wire.call_timeout_ms,
+            deadline_ms=deadline_after(now, admitted.params.wire.call_timeout_ms, admitted.params.wire),
             in_reply_to=admitted.header_digest,
         )
         with self._fanout.subscribe(

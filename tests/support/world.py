@@ -16,9 +16,10 @@ import hashlib
 import io
 import math
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -155,11 +156,18 @@ class World:
         self.market = WalkMarket(self.clock, params.time.step_ms, params.time.settle_delay_ms)
         self.miners: dict[str, RunningMiner] = {}
         self.validator: ValidatorNode | None = None
+        self.validators = [self.known_validator]
+        """Whom miners started from now on let ask."""
+        self.door = Doorkeeping(allowed=None, allow_private_endpoints=True)
         self._running: dict[str, asyncio.Task[None]] = {}
 
     @property
     def known_validator(self) -> KnownValidator:
         return KnownValidator(self.validator_key.hotkey, "validator:1")
+
+    def run_beside(self, name: str, running: Coroutine[Any, Any, None]) -> None:
+        """Runs something as long as the world lasts; its failure fails the scenario."""
+        self._running[name] = asyncio.create_task(running, name=name)
 
     def caller(self) -> MemoryCaller:
         return MemoryCaller(self.network, self.clock, self.params.wire)
@@ -175,10 +183,10 @@ class World:
             store=self.validator_store,
             caller=self.caller(),
             telemetry=quiet_telemetry(self.clock),
-            door=Doorkeeping(allowed=None, allow_private_endpoints=True),
+            door=self.door,
         )
         self.network.host("validator:1", node)
-        self._running["validator"] = asyncio.create_task(node.run({SERIES: self.market}), name="validator")
+        self.run_beside("validator", node.run({SERIES: self.market}))
         self.validator = node
         return node
 
@@ -210,7 +218,7 @@ class World:
             key=key,
             telemetry=quiet_telemetry(self.clock),
             caller=self.caller(),
-            validators=[self.known_validator],
+            validators=self.validators,
         )
         self.network.host(endpoint, node)
         self.miners[name] = RunningMiner(name, endpoint, key, store, node, answers)
