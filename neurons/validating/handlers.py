@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from neurons.answering import Handled, Handler, expect
 from neurons.records import NO_CHANGE, Change
@@ -28,6 +30,8 @@ from protocol.messages import (
 from protocol.receipts import sign_receipt
 from protocol.rules.challenges import kind_of
 from protocol.units import Hotkey, RoundId, UnixMs
+
+NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +128,29 @@ class Handlers:
 def is_private(endpoint: str) -> bool:
     """Whether an endpoint's address is loopback, private, link-local or otherwise not for the open network.
 
-    A name that is not an address is taken for public: whoever resolves it dials it, and the dial-back proves it.
+    However it is written: resolvers also take 127.1, 2130706433 and 0x7f.0.0.1 for addresses, and IPv6 has room for
+    IPv4 addresses in it. A name that is not an address is taken for public: whoever resolves it dials it, and the
+    dial-back proves it.
     """
-    host = endpoint.rsplit(":", 1)[0].strip("[]")
-    if host == "localhost":
+    host = endpoint.rsplit(":", 1)[0].strip("[]").rstrip(".").lower()
+    if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
-        return not ipaddress.ip_address(host).is_global
+        address = _within(ipaddress.ip_address(host))
     except ValueError:
-        return False
+        try:
+            address = ipaddress.IPv4Address(socket.inet_aton(host))
+        except OSError:
+            return False
+    return not address.is_global or address.is_multicast
+
+
+def _within(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The IPv4 address that an IPv6 address leads to: mapped, 6to4 or NAT64; any other as it is."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    nat64 = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF) if address in NAT64 else None
+    return address.ipv4_mapped or address.sixtofour or nat64 or address
 
 
 def _round_id(subject: str) -> RoundId:

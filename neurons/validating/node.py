@@ -27,8 +27,9 @@ from protocol.messages import Purpose
 from protocol.params import NetworkParams
 from protocol.units import MINUTE_MS
 
-KEPT_REPLIES = frozenset({Purpose.REGISTER, Purpose.SUBMIT})
-"""Requests whose reply is stored with what they did, and given again to a retry."""
+KEPT_REPLIES = frozenset({Purpose.SUBMIT})
+"""Requests whose reply is stored with what they did, and given again to a retry. A registration is done again: the
+miner may have moved and moved back meanwhile, and what counts is where it answers now."""
 
 
 class ValidatorNode:

@@ -32,10 +32,14 @@ class Registry:
         return self._rows.get(hotkey)
 
     def register(self, hotkey: Hotkey, endpoint: str, challenges: tuple[str, ...], *, now_ms: UnixMs) -> MinerRow:
-        """The miner's row after it registered: a known miner keeps its date and its offences."""
+        """The miner's row after it registered: a known miner keeps its date, its offences and its challenges.
+
+        Nobody signs off: a miner that left a challenge before a round is scored, and came back, would leave no trace
+        of its silence in it. Whoever is done with a challenge just falls silent.
+        """
         known = self._rows.get(hotkey)
         row = (
-            replace(known, endpoint=endpoint, challenges=challenges)
+            replace(known, endpoint=endpoint, challenges=tuple(dict.fromkeys((*known.challenges, *challenges))))
             if known is not None
             else MinerRow(hotkey, endpoint, challenges, now_ms)
         )

@@ -1,4 +1,4 @@
-"""A miner that tells two validators two different things proves it itself; who tells both the same cannot be accused."""
+"""A miner that tells two validators two things proves it itself; who tells both the same cannot be accused."""
 
 from __future__ import annotations
 
