@@ -8,6 +8,15 @@ import typer
 from typer.core import TyperGroup
 
 from neurons.cli import keys, nodes
+from neurons.cli.backup import backup
+from neurons.cli.doctor import doctor
+from neurons.cli.epochs import epochs
+from neurons.cli.explain import explain
+from neurons.cli.models import models
+from neurons.cli.refusals import refusals
+from neurons.cli.rounds import rounds
+from neurons.cli.standings import standings
+from neurons.cli.watch import watch
 from protocol.errors import AuguryError
 
 
@@ -22,14 +31,26 @@ class PlainErrors(TyperGroup):
             raise typer.Exit(2) from error
 
 
+def _with_dashes(name: str) -> str:
+    """Nodes spell their settings with underscores, so --key_file is --key-file here too."""
+    return name.replace("_", "-")
+
+
 app = typer.Typer(
     cls=PlainErrors,
     help="Augury: a network of strangers that forecasts. Run a node, or look at one.",
+    context_settings={"token_normalize_func": _with_dashes},
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
 )
-app.command("validator", context_settings=nodes.EVERYTHING_AFTER, add_help_option=False)(nodes.validator)
-app.command("miner", context_settings=nodes.EVERYTHING_AFTER, add_help_option=False)(nodes.miner)
-app.add_typer(keys.app, name="keys")
+NODES, LOOK, KEEP = "Run a node", "Look at a network", "Look after a node"
+
+for node in (nodes.validator, nodes.miner):
+    app.command(rich_help_panel=NODES, context_settings=nodes.EVERYTHING_AFTER, add_help_option=False)(node)
+for look in (rounds, standings, explain, epochs, refusals, watch):
+    app.command(rich_help_panel=LOOK)(look)
+app.command(rich_help_panel=KEEP, context_settings=nodes.EVERYTHING_AFTER)(doctor)
+for keep in (models, backup):
+    app.command(rich_help_panel=KEEP)(keep)
+app.add_typer(keys.app, name="keys", rich_help_panel=KEEP)

@@ -20,7 +20,7 @@ app = typer.Typer(help="Make a hotkey, or say whose key a file holds.", no_args_
 File = Annotated[Path | None, typer.Option("--file", metavar="FILE", help="The key file.")]
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", "--data_dir", metavar="DIR", help="A node's data folder: the key is hotkey.json in it."),
+    typer.Option("--data-dir", metavar="DIR", help="A node's data folder: the key is hotkey.json in it."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 
@@ -33,7 +33,6 @@ def new(
         Path | None,
         typer.Option(
             "--passphrase-file",
-            "--passphrase_file",
             metavar="FILE",
             help="A file (mode 0600) whose one line is the passphrase. Without it AUGURY_PASSPHRASE counts, "
             "and without that you are asked.",

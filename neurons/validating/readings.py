@@ -16,6 +16,7 @@ from protocol.messages import (
     ExplainLine,
     ExplainReply,
     ExplainRequest,
+    Opening,
     RoundsReply,
     RoundsRequest,
     Standing,
@@ -23,16 +24,17 @@ from protocol.messages import (
     StandingsRequest,
 )
 from protocol.params import NetworkParams
+from protocol.rules.baselines import gaussian_walk_loss_nano, walk_point_loss_nano
 from protocol.rules.calendar import epoch_of, step_closes_ms
 from protocol.rules.challenges import SILENT, VALID, kind_of
 from protocol.rules.exact import round_div
 from protocol.rules.ledger import AUG, Account, Pool, Unit, balance_account
 from protocol.rules.rounds import SETTLED_STATES, RoundState
-from protocol.rules.scores import step_losses, truth_returns
-from protocol.units import Hotkey, Micros, Nano, PriceE8, RoundId, UnixMs, short
+from protocol.rules.scores import ensemble_losses, truth_returns
+from protocol.units import Hotkey, Micros, Nano, NanoReturns, PriceE8, RoundId, UnixMs, short
 
 STEP_GROUPS: Final = ((1, 12), (13, 36), (37, 72), (73, 100))
-"""Steps whose losses are averaged for an explanation: the first hour, to three, to six, and the rest."""
+"""Steps whose losses are averaged for an explanation: the first hour, to three, to six, and the rest; then all."""
 
 
 class Readings:
@@ -145,14 +147,10 @@ class Readings:
         }
         truth = truth_returns([closes.get(at) for at in instants], row.anchor_close_e8)
         answer = kind_of(self._params, row.challenge).validate(opening, submission.answer)
-        [by_step] = step_losses(answer[None, ...], truth, row.sigma_pico)
-        lines = []
-        for first, last in STEP_GROUPS:
-            scored = [loss for loss in by_step[first - 1 : last] if loss is not None]
-            if scored:
-                note = f"mean of {len(scored)} scored steps"
-                lines.append(ExplainLine("loss by step", f"steps {first} to {last}", _mean(scored), "nano", note))
-        return lines
+        return [
+            *(line for first, last in STEP_GROUPS for line in _group_lines(opening, answer, truth, first, last)),
+            *_group_lines(opening, answer, truth, 1, opening.steps),
+        ]
 
     async def _pay_lines(self, row: RoundRow, hotkey: Hotkey) -> list[ExplainLine]:
         mine = [pay for pay in await self._store.pays(row.round_id) if pay.hotkey == hotkey]
@@ -162,13 +160,34 @@ class Readings:
         lines = _arithmetic_lines(pay, self._params)
         epoch = epoch_of(row.anchor_at_ms, self._params.time)
         closed = [e for e in await self._store.epochs(row.series, row.challenge) if e.epoch == epoch]
-        paid = pay.accrued_micros if closed else 0
-        note = (
-            f"epoch {epoch} was closed at {closed[0].closed_at_ms}; it paid {closed[0].paid_micros} micros in all"
-            if closed
-            else f"epoch {epoch} is not closed: that happens once all its rounds are final"
-        )
-        return [*lines, ExplainLine("pay", "paid", paid, "micros", note)]
+        if not closed:
+            waits = f"epoch {epoch} is not closed: that happens once all its rounds are final"
+            return [*lines, ExplainLine("pay", "paid", 0, "micros", waits)]
+        [close] = closed
+        return [
+            *lines,
+            ExplainLine("pay", "paid", pay.accrued_micros, "micros", "what was accrued, when its epoch was closed"),
+            ExplainLine("pay", "epoch closed", close.closed_at_ms, "ms", f"epoch {epoch}"),
+            ExplainLine("pay", "epoch paid", close.paid_micros, "micros", "to everybody, for all its rounds"),
+        ]
+
+
+def _group_lines(
+    opening: Opening, answer: NanoReturns, truth: Sequence[Nano | None], first: int, last: int
+) -> list[ExplainLine]:
+    """The mean loss over the scored ones of these steps, of the answer and of the baseline; nothing without any."""
+    part = [outcome if first <= step <= last else None for step, outcome in enumerate(truth, 1)]
+    scored = sum(outcome is not None for outcome in part)
+    if not scored:
+        return []
+    [mine] = ensemble_losses(answer[None, ...], part, opening.sigma_pico)
+    standing = (gaussian_walk_loss_nano if opening.max_paths > 1 else walk_point_loss_nano)(part, opening.sigma_pico)
+    name = "all steps" if (first, last) == (1, opening.steps) else f"steps {first} to {last}"
+    note = f"mean of {scored} scored steps"
+    return [
+        ExplainLine("loss by step", f"{name}, yours", mine, "nano", note),
+        ExplainLine("loss by step", f"{name}, baseline", standing, "nano", note),
+    ]
 
 
 _STATUS_NOTES: Final = {
@@ -215,12 +234,13 @@ def _arithmetic_lines(pay: PayRow, params: NetworkParams) -> list[ExplainLine]:
         ("shared skill", pay.shared_skill_nano, "nano", "proven skill / divisor"),
         ("everybody's", detail["total_shared_skill_nano"], "nano", "sum of shared skills in this round"),
     ]
-    full = detail["full_pay_skill_nano"]
     accrued = [
         ("round's slice", detail["slice_micros"], "micros", "of the epoch's pool"),
-        ("skill pool", detail["skill_pool_micros"], "micros", f"earned whole at {full} nano of shared skill"),
-        ("for skill", detail["skill_part_micros"], "micros", "skill pool x shared skill / max(full, everybody's)"),
-        ("for taking part", detail["bootstrap_part_micros"], "micros", "bootstrap pool by softmax of mean loss"),
+        ("skill pool", detail["skill_pool_micros"], "micros", "the part of the slice that is paid for skill"),
+        ("full pay", detail["full_pay_skill_nano"], "nano", "so much shared skill, of all together, earns the whole"),
+        ("for skill", detail["skill_part_micros"], "micros", "skill pool x shared skill / max(full pay, everybody's)"),
+        ("pool for taking part", detail["bootstrap_pool_micros"], "micros", "the rest of the slice"),
+        ("for taking part", detail["bootstrap_part_micros"], "micros", "that pool by softmax of everybody's mean loss"),
         ("accrued", pay.accrued_micros, "micros", "for skill + for taking part"),
     ]
     return [

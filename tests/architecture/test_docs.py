@@ -60,7 +60,6 @@ def test_every_script_that_is_named_exists():
 
 
 def test_every_augury_command_that_is_named_exists():
-    pytest.importorskip("neurons.cli", reason="the augury command is not there yet")
     named = {found for _, found in in_documents(r"(?:^|[\s;&$])augury ([a-z]+(?: [a-z]+)?)\b")}
     for words in sorted({tuple(name.split()[:1]) for name in named}):
         shown = subprocess.run(

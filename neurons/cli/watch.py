@@ -1,0 +1,105 @@
+"""`augury watch`: news of a validator as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from neurons.cli.tables import AsJson, Full, plain
+from neurons.cli.where import Asking, with_options
+from protocol.errors import InvalidSetting
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from neurons.client import News
+    from neurons.settings import MinerSettings
+
+CLOSES: Final = "closes"
+ROUNDS: Final = "rounds"
+
+
+@with_options(Asking)
+def watch(
+    asking: Asking,
+    topics: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TOPIC]...",
+            help="`closes`, `rounds`, or a topic such as closes/BTC-USD or rounds/BTC-USD/closes.point. Default: all.",
+        ),
+    ] = None,
+    count: Annotated[int, typer.Option(min=0, help="End after so many news; 0 for never.")] = 0,
+    full: Full = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print rounds and closes as a validator tells them; every line is verified. Ctrl-C ends it."""
+    try:
+        asyncio.run(_watch(asking, topics or [CLOSES, ROUNDS], count, full=full, as_json=as_json))
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+async def _watch(asking: Asking, wanted: Sequence[str], count: int, *, full: bool, as_json: bool) -> None:
+    from neurons.cli.sources import asked
+
+    topics = topics_of(wanted, asking.settings())
+    told = 0
+    async with asked(asking) as reader:
+        typer.echo(f"watching {', '.join(topics)}", err=True)
+        async for news in reader.watch(*topics):
+            typer.echo(json.dumps(plain(news)) if as_json else line(news, full=full))
+            told += 1
+            if told == count:
+                return
+    typer.echo("the validator ended the stream", err=True)
+
+
+def topics_of(wanted: Sequence[str], settings: MinerSettings) -> list[str]:
+    """Whole topics; `closes` and `rounds` stand for all of them that the settings' series and params make.
+
+    Raises InvalidSetting for what is no topic.
+    """
+    from neurons.assembly import PRESETS
+
+    series = [one.name for one in settings.series]
+    challenges = [challenge.name for challenge in PRESETS[settings.params].challenges]
+    groups = {
+        CLOSES: [f"{CLOSES}/{name}" for name in series],
+        ROUNDS: [f"{ROUNDS}/{name}/{challenge}" for name in series for challenge in challenges],
+    }
+    topics = []
+    for one in wanted:
+        if one not in groups and not one.startswith((f"{CLOSES}/", f"{ROUNDS}/")):
+            raise InvalidSetting(f"no topic is called {one!r}: there are {', '.join(groups[CLOSES] + groups[ROUNDS])}")
+        topics += groups.get(one, [one])
+    return list(dict.fromkeys(topics))
+
+
+def line(news: News, *, full: bool) -> str:
+    """One line for a person: when it was told, and what happened."""
+    from neurons.cli import figures
+    from protocol.messages import CloseNews
+    from protocol.rules.rounds import RoundState
+
+    told, message = figures.instant(news.told_at_ms), news.message
+    if isinstance(message, CloseNews):
+        close = figures.price(message.close_e8) if message.close_e8 else f"missing: {message.reason}"
+        return f"{told}  close  {message.series}  {figures.instant(message.close_at_ms)}  {close}"
+    summary = message.summary
+    scored = summary.state in (RoundState.RESOLVED, RoundState.FINAL)
+    parts = [
+        told,
+        "round",
+        figures.identity(summary.round_id, full=full),
+        summary.series,
+        summary.challenge,
+        figures.instant(summary.anchor_at_ms),
+        summary.state,
+        f"baseline loss {figures.loss(summary.baseline_loss_nano)}" if scored else "",
+        summary.reason,
+    ]
+    return "  ".join(filter(None, parts))
