@@ -24,7 +24,6 @@ from protocol.errors import AuguryError, Ignored, Rejected
 from protocol.messages import (
     NONCE_BYTES,
     CommitReply,
-    CommitRequest,
     DescribeReply,
     DescribeRequest,
     FeedbackRequest,
@@ -68,11 +67,17 @@ class Asker:
         """Commitments that were heard and that the store has not taken yet."""
 
     async def commitments(self, row: RoundRow, opening: Opening, miners: Sequence[MinerRow]) -> None:
-        """Asks every miner that has not committed yet; returns when all have answered or the window is over."""
+        """Asks every miner that has not committed yet; returns when all have answered or the window is over.
+
+        Nobody is asked for a kind of question whose answers are only pushed.
+        """
         parts = self._parts
+        question = kind_of(parts.params, opening.challenge).ask(opening)
+        if question is None:
+            return
         known = {c.hotkey: c for c in await parts.store.commitments(row.round_id)}
         times = round_times(opening.anchor_at_ms, parts.params.time)
-        body = codec.encode(CommitRequest(opening))
+        body = codec.encode(question)
 
         async def ask(miner: MinerRow) -> None:
             heard = await self._ask(miner.endpoint, miner.hotkey, Purpose.COMMIT, body, until_ms=times.commit_closes_ms)
