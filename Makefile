@@ -41,8 +41,9 @@ bench: .venv/.installed-dev ## measure this machine (BENCH=tests/benchmarks/benc
 proto: .venv/.installed-dev ## write the Python of protocol/proto anew with the pinned compiler
 	@$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. $(PROTOS)
 
-docs: .venv/.installed-dev ## write docs/settings.md anew from the settings themselves
+docs: .venv/.installed-dev ## write docs/settings.md and docs/params.md anew from what they describe
 	@$(BIN)/python runnable/settings_page.py > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
+	@$(BIN)/python runnable/params_page.py > docs/params.md.new && mv docs/params.md.new docs/params.md
 
 clean: ## remove caches, builds and the demo's data (not .venv: `rm -r .venv` does that)
 	rm -rf dist .augury .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

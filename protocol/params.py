@@ -22,10 +22,15 @@ class ChallengeParams:
     """One question on a series: how often it is asked and what shape an answer has."""
 
     name: str
+    """What the challenge is called."""
     cadence_ms: int
+    """A round is asked at every multiple of this, counted from 1970-01-01 00:00 UTC."""
     min_paths: int
+    """The fewest paths an answer may have."""
     max_paths: int
+    """The most paths an answer may have; 1 makes it a point challenge."""
     asked_paths: int
+    """How many paths the opening asks for; any number within the bounds is taken."""
     pool_share_ppm: int
     """The part of the epoch's emission that this challenge's pool gets."""
 
@@ -39,13 +44,17 @@ class TimeParams:
     """When things happen around a round's anchor instant T (rules.md 2), on the validator's receipt clock."""
 
     step_ms: int = 5 * MINUTE_MS
+    """The grid: one candle."""
     steps: int = 100
+    """How many steps an answer reaches."""
     opens_before_ms: int = 90 * SECOND_MS
     """The opening record is stored at T minus this."""
     commit_opens_before_ms: int = 60 * SECOND_MS
     """Commitments are taken in [T - this, T)."""
     reveal_opens_after_ms: int = 15 * SECOND_MS
+    """Answers are taken from T plus this ..."""
     reveal_closes_after_ms: int = 75 * SECOND_MS
+    """... to just before T plus this."""
     settle_delay_ms: int = 30 * SECOND_MS
     """A close is final this long after its candle's end, with a later candle as witness."""
     void_after_ms: int = 2 * HOUR_MS
@@ -53,7 +62,9 @@ class TimeParams:
     resolve_quorum_ppm: int = 900_000
     """The part of all steps that must be agreed (the last step always)."""
     dispute_window_ms: int = 24 * HOUR_MS
+    """A resolved round becomes final this long after it was scored."""
     epoch_ms: int = 24 * HOUR_MS
+    """Rounds anchored in one such span are paid together."""
     min_history_steps: int = 30 * 288
     """No round opens before this many steps of agreed history lie behind it."""
 
@@ -63,8 +74,11 @@ class LossParams:
     """Bounds and scales of answers and losses (rules.md 1 and 3)."""
 
     max_abs_return_nano: int = 2 * NANO
+    """An answer with a larger log-return, either way, is invalid."""
     sigma_half_life_steps: int = 288
+    """The weight of a past return in sigma halves over so many steps."""
     sigma_window_steps: int = 30 * 288
+    """How far back sigma looks."""
     cap_multiple: int = 3
     """A loss is cut at this multiple of the baseline's loss of the round."""
 
@@ -76,9 +90,13 @@ class SkillParams:
     block_steps: int = 100
     """Rounds whose anchors fall in one span of this many steps form a block."""
     half_life_ms: int = 14 * DAY_MS
+    """A block's weight halves over this."""
     min_blocks: int = 8
+    """Fewer blocks than this prove nothing."""
     confidence_ppm: int = 990_000
+    """Of the one-sided bound on luck."""
     newey_west_lag: int = 1
+    """So many blocks apart, two blocks still count as dependent."""
     memory_ms: int = 140 * DAY_MS
     """Blocks older than ten half-lives weigh under a thousandth and are left out."""
 
@@ -93,6 +111,7 @@ class SharingParams:
     lags_steps: tuple[int, ...] = (0, 1, 2, 3, 6, 12)
     """Besides the same round: how many steps earlier the other's reveal may have been."""
     min_common_rounds: int = 3
+    """Fewer comparisons than this show no likeness."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +119,7 @@ class PayParams:
     """Pools and the absolute rate at which proven skill is paid (rules.md 4)."""
 
     epoch_emission_micros: int = 1_000 * MICRO
+    """What an epoch can pay for one series, over all its challenges."""
     full_pay_skill_nano: int = 50_000_000
     """Total proven skill, after sharing, that earns a whole pool: 5%."""
     bootstrap_share_ppm: int = 0
@@ -129,6 +149,7 @@ class WireParams:
     """Limits of the gate (rules.md 7)."""
 
     protocol_version: int = 1
+    """Of envelopes and messages."""
     time_window_ms: int = 30 * SECOND_MS
     """How far an envelope's issue time may lie from the receiver's clock, either way, beyond measured skew."""
     max_lifetime_ms: int = 5 * MINUTE_MS
@@ -136,10 +157,15 @@ class WireParams:
     max_body_bytes: int = 1_300_000
     """A 1000 x 289 float32 ensemble and its salt."""
     call_timeout_ms: int = 10 * SECOND_MS
+    """How long one call waits for its reply at most."""
     ip_bucket_size: int = 2_000
+    """Calls that one address may make at once ..."""
     ip_bucket_per_second: int = 500
+    """... and how many come back in a second of the node's clock."""
     key_bucket_size: int = 200
+    """The same for one key."""
     key_bucket_per_second: int = 50
+    """The same for one key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +181,11 @@ class NetworkParams:
     """One version of the network's rules. Equal digests mean equal rules, to the bit."""
 
     network: str = "augury-main"
+    """Its name stands in every envelope."""
     version: int = 1
+    """Of these params; a part of every round's id."""
     activation_ms: int = 0
+    """The instant from which they count."""
     challenges: tuple[ChallengeParams, ...] = (POINT, PATHS)
     time: TimeParams = field(default_factory=TimeParams)
     loss: LossParams = field(default_factory=LossParams)

@@ -36,7 +36,7 @@ def draw_forecasts(rounds: Sequence[ScoredRound], model: str, path: Path) -> Non
 
 
 def draw_gains(rounds: Sequence[ScoredRound], path: Path, title: str) -> None:
-    """Per challenge: each model's gain over the baseline summed up to each round, as a part of the mean baseline loss."""
+    """Per challenge: each model's gain over the baseline summed to each round, as part of the mean baseline loss."""
     plt = _pyplot()
     figure, grid = plt.subplots(1, 2, figsize=(13, 4.6))
     days = [datetime.fromtimestamp(r.anchor_at_ms / 1_000, UTC) for r in rounds]

@@ -22,8 +22,9 @@ from neurons.mining.forecasting import Answerer, Forecasting, load_model
 from neurons.mining.handlers import MinerParts
 from neurons.mining.node import KnownValidator, MinerNode
 from neurons.ports import Store
-from neurons.records import Change, CloseRow
+from neurons.records import Change, CloseRow, MetaRow
 from neurons.settings import LogSettings
+from neurons.store.claim import MARKET
 from neurons.store.copying import copy_store
 from neurons.store.memory import MemoryStore
 from neurons.store.sqlite import SqliteStore
@@ -65,7 +66,8 @@ class FastForward:
         clock, network = VirtualClock(), MemoryNetwork()
         stores = {player.role.name: MemoryStore() for player in self.cast.players} | {"validator": MemoryStore()}
         closes = self._history()
-        await stores["validator"].apply(Change(closes=tuple(closes)))
+        label = MetaRow(MARKET, self.market.label)
+        await stores["validator"].apply(Change(closes=tuple(closes), meta=(label,)))
         validator = await ValidatorNode.open(
             key=self.cast.validator_key,
             params=self.params,

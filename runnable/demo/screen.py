@@ -33,7 +33,8 @@ def clock_text(at_ms: int) -> str:
 class Screen:
     """Turns snapshots into what is on the terminal."""
 
-    def __init__(self, cast: Cast, view: LedgerView, label: str, scale: int) -> None:
+    def __init__(self, cast: Cast, view: LedgerView, label: str, scale: int | None) -> None:
+        """scale: how many times too fast the clock runs; None when it no longer runs."""
         self._cast, self._view, self._label, self._scale = cast, view, label, scale
 
     def render(self, seen: Snapshot, status: str) -> RenderableType:
@@ -52,10 +53,11 @@ class Screen:
         return layout
 
     def _header(self, seen: Snapshot, status: str) -> Panel:
+        pace = f"{self._scale}x" if self._scale is not None else "stopped"
         text = Text.assemble(
             ("Augury demo ", "bold"),
             (f" {self._label} ", "black on yellow"),
-            f"  {clock_text(seen.now_ms)} UTC, {self._scale}x  ",
+            f"  {clock_text(seen.now_ms)} UTC, {pace}  ",
             (status, "cyan"),
         )
         return Panel(text, box=box.ROUNDED)
@@ -159,7 +161,7 @@ def _reason(record: Record) -> str:
         return "was not asked"
     if not record.valid:
         told = ", ".join(f"{count} {status}" for status, count in record.statuses.most_common(3))
-        return f"no valid answer in {record.rounds} rounds ({told}): the cap loss each time, no pay"
+        return f"no valid answer in {record.rounds} rounds ({told}): no pay; what was not silent took the cap loss"
     proof = record.proof
     share = f"{record.valid} of {record.rounds} valid, mean gain {record.gain_percent:+.2f}%"
     if not proof:
@@ -174,6 +176,8 @@ def _reason(record: Record) -> str:
 
 def _next_steps(database: Path, best: Player) -> list[RenderableType]:
     hotkey = best.key.hotkey.hex()[:12]
+    if database.is_relative_to(Path.cwd()):
+        database = database.relative_to(Path.cwd())
     commands = [
         (f"augury explain latest {hotkey} --db {database}", f"{best.role.name}'s newest scored round, line by line"),
         (f"augury standings --db {database}", "everybody's memory, bound and skill"),
@@ -182,9 +186,5 @@ def _next_steps(database: Path, best: Player) -> list[RenderableType]:
         ("python runnable/simulate_rewards.py clones", "what cheating earns"),
         ("docs/mining.md", "write your own model and join"),
     ]
-    table = Table(box=None, pad_edge=False)
-    table.add_column(style="cyan", no_wrap=True)
-    table.add_column()
-    for command, meaning in commands:
-        table.add_row(command, meaning)
-    return [Text(f"database: {database}"), table]
+    lines = [Text(f"database: {database}\nin the project's folder, after `. .venv/bin/activate`:")]
+    return [*lines, *(Text.assemble((command, "cyan"), f"\n    {meaning}") for command, meaning in commands)]
