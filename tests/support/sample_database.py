@@ -78,14 +78,15 @@ HOTKEYS: Mapping[str, Hotkey] = {
 }
 
 
-def write_sample_database(path: Path, *, hours: int = 12, params: NetworkParams = QUICK) -> World:
-    """Runs the world for so long and writes what its validator remembers; gives the world, its clock at the end."""
-    kept: list[World] = []
+def write_sample_database(path: Path, *, hours: int = 12, params: NetworkParams = QUICK) -> UnixMs:
+    """Runs a world for so long and writes what its validator remembers. Returns when the world ended."""
+    kept: list[MemoryStore] = []
+    ends_at_ms = UnixMs(START_MS + hours * HOUR_MS)
 
     async def scenario(world: World) -> None:
         for name, answerer in answerers(world).items():
             await world.miner(name, answerer)
-        await world.until(START_MS + hours * HOUR_MS)
+        await world.until(ends_at_ms)
         refusal = RefusalRow(
             UnixMs(START_MS - START_MS % HOUR_MS),
             "rate-limited",
@@ -94,14 +95,14 @@ def write_sample_database(path: Path, *, hours: int = 12, params: NetworkParams 
             "more calls from this address than its bucket",
         )
         await world.validator_store.apply(Change(refusals=(refusal,)))
-        kept.append(world)
+        assert isinstance(world.validator_store, MemoryStore)
+        kept.append(world.validator_store)
 
     run_world(scenario, params=params)
     asyncio.run(_copy(kept[0], path))
-    return kept[0]
+    return ends_at_ms
 
 
-async def _copy(world: World, path: Path) -> None:
-    assert isinstance(world.validator_store, MemoryStore)
+async def _copy(source: MemoryStore, path: Path) -> None:
     async with await SqliteStore.open(path) as store:
-        await copy_store(world.validator_store, store)
+        await copy_store(source, store)

@@ -13,15 +13,14 @@ from typer.testing import CliRunner
 
 from neurons.cli import app
 from tests.support.sample_database import write_sample_database
-from tests.support.world import World
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The database, and the world that it came from."""
+    """The database, and when the world that it came from ended."""
 
     path: Path
-    world: World
+    ends_at_ms: int
 
     def run(self, *arguments: str) -> Result:
         """A command on the database, in 100 columns."""
