@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import signal
+import sys
 import time
-from collections.abc import Awaitable, Callable
+from asyncio.subprocess import PIPE
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -14,6 +17,8 @@ from neurons.assembly import PRESETS
 from neurons.clock import ScaledClock
 from neurons.entropy import SystemEntropy
 from neurons.keystore import create_key_file
+from neurons.market.generated import GeneratedMarket, MarketShape
+from neurons.market.server import PriceServer
 from neurons.records import CloseRow
 from neurons.store.sqlite import SqliteStore
 from neurons.transport.client import GrpcCaller
@@ -23,10 +28,17 @@ from neurons.validating.node import ValidatorNode
 from protocol.units import MINUTE_MS, PriceE8, UnixMs
 from tests.neurons.cli.conftest import augury
 from tests.support.sample_database import HOTKEYS, QUICK
+from tests.support.sources import ROOT
 from tests.support.world import SERIES, quiet_telemetry, signing_key
 
 TOLD = HOTKEYS["told"].hex()
-Ask = Callable[..., Awaitable[object]]
+AS_QUICK = """
+from neurons.assembly import PRESETS
+from neurons.cli import main
+from tests.support.sample_database import QUICK
+PRESETS["main"] = QUICK
+main()
+"""
 
 
 @pytest.fixture
@@ -57,6 +69,7 @@ def on_loopback(sample, tmp_path, monkeypatch):
             )
             async with serving(node, "127.0.0.1", 0, wire=QUICK.wire) as address:
                 peer = f"{HOTKEYS['validator'].hex()}@{address}"
+                (tmp_path / "validators.txt").write_text(peer.replace("@", " "))
                 key = ("--key-file", str(tmp_path / "key.json"), "--allow-unencrypted-key")
                 await scenario(node, clock, lambda *words: asyncio.to_thread(augury, *words, "--validator", peer, *key))
         await caller.aclose()
@@ -114,10 +127,56 @@ def test_news_are_printed_as_they_come(on_loopback):
     on_loopback(scenario)
 
 
+@pytest.mark.processes
+def test_ctrl_c_ends_watching_in_order(on_loopback, tmp_path):
+    async def scenario(node, clock, ask):
+        address = (tmp_path / "validators.txt").read_text().replace(" ", "@")
+        words = ["watch", "closes", "--validator", address, "--key-file", str(tmp_path / "key.json")]
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", AS_QUICK, *words, "--allow-unencrypted-key"), stdout=PIPE, stderr=PIPE, cwd=ROOT
+        )
+        assert process.stdout is not None
+        first = asyncio.create_task(process.stdout.readline())
+        at = clock.now_ms() - clock.now_ms() % (5 * MINUTE_MS)
+        while not first.done() and process.returncode is None:
+            at += 5 * MINUTE_MS
+            await node.take_close(CloseRow(SERIES, UnixMs(at), 0, PriceE8(1), "", b"[]", clock.now_ms()))
+            await asyncio.wait({first}, timeout=0.05)
+        process.send_signal(signal.SIGINT)
+        _, said = await process.communicate()
+        assert b"close" in first.result()
+        assert (0, f"watching closes/{SERIES}\n") == (process.returncode, said.decode())
+
+    on_loopback(scenario)
+
+
 def test_a_topic_that_cannot_be_is_refused_before_anybody_is_asked(on_loopback):
     async def scenario(node, clock, ask):
         refused = await ask("watch", "weather")
         assert 2 == refused.exit_code
         assert "no topic is called 'weather'" in refused.stderr
+
+    on_loopback(scenario)
+
+
+def test_the_doctor_of_a_miner_that_lacks_nothing_is_content(on_loopback, tmp_path, monkeypatch):
+    async def scenario(node, clock, ask):
+        sources = GeneratedMarket(MarketShape(seed=5)).sources()[:3]
+        async with AsyncExitStack() as opened:
+            servers = [await opened.enter_async_context(PriceServer(source, clock)) for source in sources]
+            venues = [
+                {"exchange": "binance", "symbol": "BTC/USDT", "name": f"generated-{number}", "base_url": server.url}
+                for number, server in enumerate(servers)
+            ]
+            wanted = ["--series", json.dumps([{"name": SERIES, "venues": venues}]), "--data_dir", str(tmp_path)]
+            wanted += ["--key_file", str(tmp_path / "key.json"), "--allow_unencrypted_key", "--listen.port", "0"]
+            wanted += ["--metrics.port", "0", "--validators_file", str(tmp_path / "validators.txt")]
+            examined = await asyncio.to_thread(augury, "doctor", "--role", "miner", "--json", *wanted)
+        findings = {one["what"]: one for one in json.loads(examined.stdout)}
+        assert [] == [one for one in findings.values() if not one["fine"]]
+        assert 0 == examined.exit_code
+        assert {"key file", "passphrase", "data folder", "port", "clock", "model flat"} <= set(findings)
+        told = findings[f"validator {HOTKEYS['validator'].hex()[:8]}"]["found"]
+        assert "answers, none of our rounds scored yet; its clock is " in told
 
     on_loopback(scenario)
