@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import count
+
 import pytest
 
 from neurons.mining.node import KnownValidator
@@ -11,8 +14,10 @@ from neurons.validating.node import ValidatorNode
 from protocol.codec import decode_opening
 from protocol.equivocation import EquivocationProof, check_equivocation
 from protocol.errors import InvalidRequest
-from protocol.units import MINUTE_MS, SECOND_MS
-from tests.support.brisk import ANCHOR, BRISK, POINT
+from protocol.messages import Purpose
+from protocol.units import DIGEST_BYTES, MINUTE_MS, SECOND_MS
+from tests.support.brisk import ANCHOR, BRISK, POINT, resigned
+from tests.support.memory_network import Faults
 from tests.support.world import SERIES, SeededEntropy, quiet_telemetry, run_world, signing_key
 
 ALICE, BETA = signing_key("alice"), signing_key("beta")
@@ -65,7 +70,11 @@ def test_two_signed_commitments_to_one_round_are_proof_that_anybody_can_check_of
         store = await beta_too(world)
         alice = await world.miner("alice")
         await alice.node.register(KnownValidator(BETA.hotkey, "beta:1"))
-        alice.store._drafts = Forgetful()
+        told = count()
+        another = resigned(
+            ALICE, Purpose.COMMIT_REPLY, lambda reply: replace(reply, commitment=bytes([next(told)]) * DIGEST_BYTES)
+        )
+        world.network.faults["alice:1"] = Faults(tamper_reply=another)
         await world.until(ANCHOR - SECOND_MS)
         row = await point_round(world)
         given = [(await one.commitments(row.round_id))[0].evidence for one in (world.validator_store, store)]
@@ -73,10 +82,3 @@ def test_two_signed_commitments_to_one_round_are_proof_that_anybody_can_check_of
         assert (ALICE.hotkey, row.round_id) == (found.hotkey, found.round_id)
 
     run_world(scenario, params=BRISK)
-
-
-class Forgetful(dict):
-    """A miner that makes up another answer each time it is asked."""
-
-    def get(self, key, default=None):
-        return default

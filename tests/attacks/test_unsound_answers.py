@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from protocol.answers import answer_of
+from protocol.messages import Purpose
 from protocol.units import HOUR_MS, MINUTE_MS
-from tests.support.brisk import ANCHOR, PATHS, Oracle, play
+from tests.support.brisk import ANCHOR, PATHS, Oracle, play, resigned
 from tests.support.memory_network import Faults
 from tests.support.world import Answering, Guessing, signing_key
 
@@ -111,16 +112,13 @@ def test_a_body_over_the_limit_is_never_read_and_counts_as_an_answer_kept_back(w
 def test_a_miner_that_reveals_something_else_than_it_committed_to_takes_the_cap(without):
     async def scenario(world):
         await honest(world)
-        mallory = await world.miner("mallory", Guessing(5))
-        drafts = mallory.store._drafts
-
-        class Rewriting(dict):
-            def get(self, key, default=None):
-                found = super().get(key, default)
-                late = found is not None and world.clock.now_ms() > found.anchor_at_ms
-                return replace(found, answer=filled(0.001)(_Shape(found.answer))) if late else found
-
-        mallory.store._drafts = Rewriting(drafts)
+        await world.miner("mallory", Guessing(5))
+        another = resigned(
+            signing_key("mallory"),
+            Purpose.REVEAL_REPLY,
+            lambda told: replace(told, answer=answer_of(np.zeros(told.answer.shape, np.float32))),
+        )
+        world.network.faults["mallory:1"] = Faults(tamper_reply=another)
 
     outcome = play(scenario, until_ms=UNTIL)
 
@@ -128,13 +126,6 @@ def test_a_miner_that_reveals_something_else_than_it_committed_to_takes_the_cap(
     assert outcome.statuses("mallory")["commitment-mismatch"] >= 5
     assert ("commitment-mismatch", -2) in outcome.gains("mallory")
     assert ("valid", 0) not in outcome.gains("mallory")
-
-
-class _Shape:
-    """What a maker of answers reads of an opening."""
-
-    def __init__(self, answer):
-        self.asked_paths, self.steps = answer.shape
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,9 @@ from neurons.ports import Store
 from neurons.records import EpochRow, PayRow, RefusalRow, RoundRow, ScoreRow, SubmissionRow
 from neurons.store.memory import MemoryStore
 from protocol.answers import answer_of
-from protocol.codec import decode_header
+from protocol.codec import decode, decode_header
+from protocol.envelope import seal
+from protocol.keys import SigningKey
 from protocol.messages import Answer, Opening, Purpose
 from protocol.params import NetworkParams
 from protocol.rules.ledger import Account, Transaction, Unit
@@ -181,6 +183,26 @@ def purpose_of(raw: bytes) -> Purpose:
 def only(purpose: Purpose, change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
     """`change` for the envelopes of one purpose, the others as they are."""
     return lambda raw: change(raw) if purpose_of(raw) is purpose else raw
+
+
+def resigned(key: SigningKey, purpose: Purpose, change: Callable[[Any], Any]) -> Callable[[bytes], bytes]:
+    """What a hostile node itself says instead of its honest message of that purpose: changed, and signed anew."""
+
+    def alter(raw: bytes) -> bytes:
+        header_bytes, _, body = split_envelope(raw, len(raw))
+        header = decode_header(header_bytes)
+        return seal(
+            change(decode(header.purpose, body)),
+            key=key,
+            params=BRISK,
+            recipient=header.recipient,
+            nonce=header.nonce,
+            issued_at_ms=header.issued_at_ms,
+            deadline_ms=header.deadline_ms,
+            in_reply_to=header.in_reply_to,
+        ).raw
+
+    return only(purpose, alter)
 
 
 def with_section_flipped(section: int) -> Callable[[bytes], bytes]:
