@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import socket
 from collections.abc import Sequence
@@ -46,7 +47,8 @@ async def examine(settings: ValidatorSettings | MinerSettings) -> list[Finding]:
     key, findings = _key(settings)
     findings += [_folder(settings.data_dir), *_database(settings), *_ports(settings)]
     for series in settings.series:
-        findings += await _venues(series, clock, params)
+        needed = 2 * params.truth.tolerated_liars + 1 if isinstance(settings, ValidatorSettings) else 1
+        findings += await _venues(series, clock, params, needed=needed)
     if isinstance(settings, ValidatorSettings):
         return [*findings, *_miners(settings)]
     return [*findings, await _model(settings), *await _validators(settings, key, clock, params)]
@@ -109,10 +111,12 @@ def _port(what: str, setting: str, host: str, port: int) -> Finding:
             return Finding(what, True, f"{host}:{port} is free")
     except OSError as error:
         advice = f"stop what listens there (is it the node itself?), or set {setting}"
-        return Finding(what, False, f"{host}:{port}: {error.strerror}", advice)
+        why = os.strerror(error.errno) if error.errno else str(error)
+        return Finding(what, False, f"{host}:{port}: {why}", advice)
 
 
-async def _venues(series: SeriesSettings, clock: Clock, params: NetworkParams) -> list[Finding]:
+async def _venues(series: SeriesSettings, clock: Clock, params: NetworkParams, *, needed: int) -> list[Finding]:
+    """needed: how many must answer: enough for a median for a validator, any one for a miner."""
     venues = venues_of(series, clock, params)
     try:
         answers = await asyncio.gather(*(_newest_close(venue, clock, params) for venue in venues))
@@ -128,7 +132,6 @@ async def _venues(series: SeriesSettings, clock: Clock, params: NetworkParams) -
         else:
             ages.append(clock.now_ms() - newest)
             findings.append(Finding(what, True, f"newest close {instant(newest)}"))
-    needed = 2 * params.truth.tolerated_liars + 1
     if 0 < len(ages) < needed:
         findings.append(
             Finding(

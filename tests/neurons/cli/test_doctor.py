@@ -12,6 +12,7 @@ from neurons.entropy import SystemEntropy
 from neurons.keystore import create_key_file
 
 NOWHERE = {"exchange": "binance", "symbol": "BTC/USDT", "base_url": "http://127.0.0.1:9"}
+ANY_PORT = ("--listen.port", "0", "--metrics.port", "0")
 SERIES = json.dumps([{"name": "BTC-USD", "venues": [NOWHERE]}])
 
 
@@ -27,7 +28,7 @@ def problems(role: str, *arguments: str) -> dict[str, dict[str, str]]:
 
 def test_a_miner_without_anything_is_told_all_that_is_missing(tmp_path):
     folder = tmp_path / "node"
-    found = problems("miner", "--data_dir", str(folder), "--base_model", "oracle")
+    found = problems("miner", "--data_dir", str(folder), "--base_model", "oracle", *ANY_PORT)
     assert {"key file", "BTC-USD binance", "model oracle", "validators"} == set(found)
     assert f"run: augury keys new --file {folder / 'hotkey.json'}" == found["key file"]["advice"]
     assert "no model is called 'oracle'" in found["model oracle"]["found"]
@@ -59,12 +60,14 @@ def test_a_passphrase_that_does_not_open_the_key_is_found(tmp_path, monkeypatch)
 
 def test_a_folder_that_cannot_be_written_is_found(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    found = problems("validator", "--data_dir", str(tmp_path / "file" / "node"), "--admit", "open")
+    found = problems("validator", "--data_dir", str(tmp_path / "file" / "node"), "--admit", "open", *ANY_PORT)
     assert "make it writable, or set data_dir" == found["data folder"]["advice"]
 
 
 def test_weights_that_are_not_those_of_their_card_are_found(tmp_path):
-    found = problems("miner", "--base_model", "lstm", "--weights", str(tmp_path), "--data_dir", str(tmp_path))
+    found = problems(
+        "miner", "--base_model", "lstm", "--weights", str(tmp_path), "--data_dir", str(tmp_path), *ANY_PORT
+    )
     assert "card.json" in found["model lstm"]["found"]
 
 
