@@ -16,13 +16,13 @@ from neurons.assembly import PRESETS, announce, clock_of, key_of, store_of, tele
 from neurons.config import parse
 from neurons.entropy import SystemEntropy
 from neurons.mining.candles import CandleFeed
-from neurons.mining.forecasting import Answerer, Forecasting, load_model
+from neurons.mining.forecasting import Answerer, Forecasting, Model, load_model
 from neurons.mining.handlers import MinerParts
 from neurons.mining.node import KnownValidator, MinerNode
 from neurons.peers_file import read_validators_file
 from neurons.ports import Clock
 from neurons.settings import MinerSettings
-from neurons.supervise import report, run_until_stopped
+from neurons.supervise import calm_collector, report, run_until_stopped
 from neurons.telemetry import NodeStarted, NodeStopped, serving_metrics
 from neurons.transport.client import GrpcCaller
 from neurons.transport.server import serving
@@ -36,6 +36,13 @@ MakeAnswerer = Callable[[MinerSettings, SigningKey, NetworkParams, Clock], Answe
 def forecasting_of(settings: MinerSettings, key: SigningKey, params: NetworkParams, clock: Clock) -> Forecasting:
     """The honest answerer: the model of the settings over its own candles. Raises what keeps the model from loading."""
     model = load_model(settings.base_model, weights=settings.weights, device=settings.device)
+    return forecasting_with(model, settings, key, params, clock)
+
+
+def forecasting_with(
+    model: Model, settings: MinerSettings, key: SigningKey, params: NetworkParams, clock: Clock
+) -> Forecasting:
+    """Any model over the candles of the settings' series; `runnable/own_model.py` mines with one of its own."""
     feeds = {
         series.name: CandleFeed(
             series.name, venues_of(series, clock, params), step_ms=params.time.step_ms, lookback=model.lookback
@@ -81,6 +88,7 @@ async def run(settings: MinerSettings, make_answerer: MakeAnswerer = forecasting
             )
         )
         announce("miner", key, address, metrics, [f"model {answerer.model}"])
+        calm_collector()
         async with asyncio.TaskGroup() as tasks:
             for validator in validators:
                 tasks.create_task(node.keep_registered(validator), name=f"register {validator.endpoint}")
