@@ -50,9 +50,11 @@ class Closes:
             first.setdefault(entry.hotkey, entry)
         return first
 
-    def baseline_loss(self, subject: Opening, truth: Truth) -> Nano:
-        """What the standing forecast lost: the flat path for points, the Gaussian walk in closed form for ensembles."""
-        outcome = truth_returns(truth.closes_e8, truth.anchor_e8)
+    def baseline_loss(self, subject: Opening, outcome: Sequence[Nano | None]) -> Nano:
+        """What the standing forecast lost: the flat path for points, the Gaussian walk in closed form for ensembles.
+
+        outcome: shape (steps,), the log-returns that came, None where a close is missing.
+        """
         if subject.max_paths > 1:
             return gaussian_walk_loss_nano(outcome, subject.sigma_pico)
         flat = np.zeros((1, 1, subject.steps), dtype=np.int64)
@@ -67,8 +69,9 @@ class Closes:
         """
         if not isinstance(truth, Truth):
             raise TypeError(f"`closes` is judged by a rounds.Truth, not {type(truth).__name__}")
-        baseline = self.baseline_loss(subject, truth)
-        losses = self._valid_losses(subject, selected, truth)
+        outcome = truth_returns(truth.closes_e8, truth.anchor_e8)
+        baseline = self.baseline_loss(subject, outcome)
+        losses = self._valid_losses(subject, selected, outcome)
         cap = cap_loss(baseline, self.loss.cap_multiple)
         scores = []
         for hotkey in sorted({*participants, *selected}):
@@ -80,9 +83,10 @@ class Closes:
             scores.append(MinerScore(hotkey, entry.status, loss, Nano(baseline - loss)))
         return RoundScores(baseline, tuple(scores))
 
-    def _valid_losses(self, subject: Opening, selected: Mapping[Hotkey, Entry], truth: Truth) -> dict[Hotkey, Nano]:
+    def _valid_losses(
+        self, subject: Opening, selected: Mapping[Hotkey, Entry], outcome: Sequence[Nano | None]
+    ) -> dict[Hotkey, Nano]:
         """Ensembles of one size are scored together; each miner's loss depends on nobody else's answer."""
-        outcome = truth_returns(truth.closes_e8, truth.anchor_e8)
         by_size: dict[int, list[tuple[Hotkey, NanoReturns]]] = {}
         for hotkey, entry in sorted(selected.items()):
             if entry.status == VALID and entry.answer is not None:
