@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from mining_objects.base_mining_model import Forecast, Forecaster, Window
 from mining_objects.models import create
@@ -26,6 +26,9 @@ from protocol.units import Hotkey
 
 INSTANTS_KEPT: Final = 8
 
+Model: TypeAlias = Forecaster
+"""What a miner forecasts with, by the name that the commands use: only this folder reaches what learns."""
+
 Offload = Callable[[Callable[[], list[Forecast]]], Awaitable[list[Forecast]]]
 """Runs a model away from the event loop: `asyncio.to_thread` in life, inline where time is virtual."""
 
@@ -33,6 +36,12 @@ Offload = Callable[[Callable[[], list[Forecast]]], Awaitable[list[Forecast]]]
 def load_model(name: str, *, weights: Path | None, device: str) -> Forecaster:
     """The model that a setting names, ready to forecast. Raises UnknownModel, MissingPackage or BrokenCheckpoint."""
     return create(name, weights=weights, device=device)
+
+
+def seed_of(me: Hotkey, anchor_at_ms: int) -> int:
+    """The miner's own chance for an instant: two keys with one model draw differently, one key always the same."""
+    text = me + anchor_at_ms.to_bytes(8, "little")
+    return int.from_bytes(hashlib.sha256(b"augury/seed/1\0" + text).digest()[:8], "little")
 
 
 class Answerer(Protocol):
@@ -110,7 +119,7 @@ class Forecasting:
                 windows,
                 steps=opening.steps,
                 paths=self._paths_at(opening.anchor_at_ms),
-                seed=self._seed(opening),
+                seed=seed_of(self._me, opening.anchor_at_ms),
                 lead=(opening.anchor_at_ms - end_ms) // opening.step_ms,
             )
             made.update(zip((window.series for window in windows), await self._offload(run), strict=True))
@@ -120,11 +129,6 @@ class Forecasting:
         """The paths that the largest ensemble due at this instant asks for; 0 when only points are."""
         asked = [c.asked_paths for c in self._challenges if c.max_paths > 1 and anchor_at_ms % c.cadence_ms == 0]
         return max(asked, default=0)
-
-    def _seed(self, opening: Opening) -> int:
-        """The miner's own chance for an instant: two keys with one model draw differently, one key always the same."""
-        text = self._me + opening.anchor_at_ms.to_bytes(8, "little")
-        return int.from_bytes(hashlib.sha256(b"augury/seed/1\0" + text).digest()[:8], "little")
 
     async def aclose(self) -> None:
         """Lets the feeds' venues go."""
