@@ -18,12 +18,12 @@ from neurons.records import Change, MinerRow, RoundRow
 from neurons.telemetry import RoundEntered, RoundSkipped, StoreFailed
 from neurons.validating.asking import Asker
 from neurons.validating.epochs import Epochs
+from neurons.validating.opening import history_until_ms, opening_record
 from neurons.validating.parts import ValidatorParts
 from neurons.validating.settling import SettledRound, Settling
 from neurons.validating.telling import feedback_for, round_news
 from protocol import codec
 from protocol.errors import TooLittleHistory
-from protocol.messages import Opening
 from protocol.params import ChallengeParams
 from protocol.rules.calendar import next_anchor_ms, round_times, step_closes_ms
 from protocol.rules.rounds import (
@@ -117,9 +117,8 @@ class Driver:
         if await parts.store.round(identity) is not None:
             self._opened[series, challenge.name] = anchor
             return True
-        until = anchor - params.time.opens_before_ms - params.time.settle_delay_ms
         try:
-            sigma, digest = parts.histories[series].sigma(until - until % params.time.step_ms)
+            sigma, digest = parts.histories[series].sigma(history_until_ms(anchor, params.time))
         except TooLittleHistory as error:
             if self._skipped.get((series, challenge.name)) != anchor:
                 self._skipped[series, challenge.name] = anchor
@@ -127,21 +126,10 @@ class Driver:
                     RoundSkipped(series=series, challenge=challenge.name, anchor_at_ms=anchor, reason=error.public)
                 )
             return False
-        opening = Opening(
-            round_id=identity,
-            series=series,
-            challenge=challenge.name,
-            anchor_at_ms=anchor,
-            params_version=params.version,
-            step_ms=params.time.step_ms,
-            steps=params.time.steps,
-            min_paths=challenge.min_paths,
-            max_paths=challenge.max_paths,
-            asked_paths=challenge.asked_paths,
-            sigma_pico=sigma,
-            history_digest=digest,
-            opened_at_ms=parts.clock.now_ms(),
-        )
+        opening = opening_record(
+            params, series, challenge.name, anchor,
+            sigma_pico=sigma, history_digest=digest, opened_at_ms=parts.clock.now_ms(),
+        )  # fmt: skip
         opened = open_round(identity, challenge.name, anchor, params.time)
         row = RoundRow(
             round_id=identity,

@@ -185,7 +185,9 @@ def only(purpose: Purpose, change: Callable[[bytes], bytes]) -> Callable[[bytes]
     return lambda raw: change(raw) if purpose_of(raw) is purpose else raw
 
 
-def resigned(key: SigningKey, purpose: Purpose, change: Callable[[Any], Any]) -> Callable[[bytes], bytes]:
+def resigned(
+    key: SigningKey, purpose: Purpose, change: Callable[[Any], Any], *, params: NetworkParams = BRISK
+) -> Callable[[bytes], bytes]:
     """What a hostile node itself says instead of its honest message of that purpose: changed, and signed anew."""
 
     def alter(raw: bytes) -> bytes:
@@ -194,7 +196,7 @@ def resigned(key: SigningKey, purpose: Purpose, change: Callable[[Any], Any]) ->
         return seal(
             change(decode(header.purpose, body)),
             key=key,
-            params=BRISK,
+            params=params,
             recipient=header.recipient,
             nonce=header.nonce,
             issued_at_ms=header.issued_at_ms,
