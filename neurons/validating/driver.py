@@ -282,10 +282,13 @@ class Driver:
         return is_new and (newest is None or newest < last_step_ms)
 
     async def _earlier_unscored(self, row: RoundRow) -> bool:
+        """Whether a round anchored earlier still waits for its truth; none does longer than to its void instant."""
+        times = round_times(row.anchor_at_ms, self._parts.params.time)
         earlier = await self._parts.store.rounds(
             series=row.series,
             challenge=row.challenge,
             state=RoundState.SCORING,
+            from_ms=max(0, row.anchor_at_ms - (times.void_at_ms - row.anchor_at_ms)),
             before_ms=row.anchor_at_ms,
             limit=1,
         )
