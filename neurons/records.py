@@ -13,6 +13,7 @@ A row that names a round's series, challenge or anchor repeats the round's own: 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Final
 
 from protocol.messages import Answer
@@ -235,7 +236,8 @@ class Change:
     feedback: tuple[FeedbackRow, ...] = ()
 
     def __bool__(self) -> bool:
-        return any(getattr(self, f.name) for f in fields(self))
+        return self is not NO_CHANGE and any(_ROWS_OF(self))
 
 
 NO_CHANGE: Final = Change()
+_ROWS_OF: Final = attrgetter(*(field.name for field in fields(Change)))

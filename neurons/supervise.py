@@ -9,6 +9,7 @@ exit code 0   it ended by itself, or was asked to stop and did
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -23,6 +24,8 @@ BUG: Final = 1
 FAULT: Final = 2
 CUT_OFF: Final = 3
 GRACE_S: Final = 10.0
+COLLECT_AFTER: Final = (20_000, 20, 20)
+"""Objects made, beyond those gone, before the youngest are searched; then how many searches before the older are."""
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -38,6 +41,17 @@ def run_until_stopped(main: Callable[[], Awaitable[None]], *, grace_s: float = G
     except (Exception, asyncio.CancelledError, BaseExceptionGroup) as error:  # noqa: BLE001 - printed, and named by the exit code
         return report(error)
     return DONE
+
+
+def calm_collector() -> None:
+    """For a node that serves from now on: the memory that it started with is not searched for garbage again and again.
+
+    A search takes as long as there are live objects, and every call makes a few dozen: with the interpreter's own
+    thresholds that costs a loaded node a sixth of its time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 def report(error: BaseException) -> int:

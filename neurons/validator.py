@@ -30,7 +30,7 @@ from neurons.peers_file import read_miners_file
 from neurons.ports import Clock, Store
 from neurons.records import CloseRow
 from neurons.settings import ValidatorSettings
-from neurons.supervise import report, run_until_stopped
+from neurons.supervise import calm_collector, report, run_until_stopped
 from neurons.telemetry import NodeStarted, NodeStopped, serving_metrics
 from neurons.transport.client import GrpcCaller
 from neurons.transport.server import serving
@@ -85,6 +85,7 @@ async def run(settings: ValidatorSettings) -> None:
             )
         )
         announce("validator", key, address, metrics)
+        calm_collector()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(node.run(markets), name="validator")
             tasks.create_task(report_venues(markets, telemetry, clock, params.time.step_ms), name="venues")

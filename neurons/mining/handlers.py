@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from neurons.answering import Handled, Handler, expect
+from neurons.mining.drafts import Drafts
 from neurons.mining.forecasting import Answerer
 from neurons.ports import Clock, Entropy, Store
 from neurons.records import Change, DraftRow, FeedbackRow
@@ -55,6 +56,7 @@ class Handlers:
 
     def __init__(self, parts: MinerParts) -> None:
         self._parts = parts
+        self._drafts = Drafts(parts.store)
 
     def by_purpose(self) -> Mapping[Purpose, Handler]:
         """The table that the node serves from."""
@@ -71,17 +73,19 @@ class Handlers:
         Raises InvalidRequest for an opening that is not what these params make of it, and WrongPhase outside the
         commit window by this miner's clock; and what the model or the market raise.
         """
-        parts, opening = self._parts, expect(admitted, CommitRequest).opening
+        opening = expect(admitted, CommitRequest).opening
         self._check_opening(opening, admitted.params)
-        draft = await parts.store.draft(opening.round_id)
-        if draft is not None:
-            return Handled(CommitReply(draft.round_id, draft.commitment))
-        times = round_times(opening.anchor_at_ms, admitted.params.time)
+        draft = await self._drafts.find_or_make(opening.round_id, lambda: self._make(opening, admitted.params, now_ms))
+        return Handled(CommitReply(draft.round_id, draft.commitment))
+
+    async def _make(self, opening: Opening, params: NetworkParams, now_ms: UnixMs) -> DraftRow:
+        """The answer to an opening and its commitment, with a fresh salt."""
+        parts, times = self._parts, round_times(opening.anchor_at_ms, params.time)
         if not times.opens_at_ms <= now_ms < times.commit_closes_ms:
             raise WrongPhase(f"round {short(opening.round_id)} takes no commitments now", now_ms=now_ms)
         answer = await parts.answerer.answer(opening, now_ms=now_ms)
         salt = parts.entropy.bytes(SALT_BYTES)
-        made = DraftRow(
+        return DraftRow(
             opening.round_id,
             opening.series,
             opening.challenge,
@@ -92,7 +96,6 @@ class Handlers:
             parts.answerer.model,
             now_ms,
         )
-        return Handled(CommitReply(made.round_id, made.commitment), Change(drafts=(made,)))
 
     async def reveal(self, admitted: Admitted, now_ms: UnixMs) -> Handled:
         """Gives salt and answer, unchanged, once T has passed on this miner's own clock and its guard with it.
@@ -100,7 +103,7 @@ class Handlers:
         Raises NotFound when nothing was committed and WrongPhase when it is too early.
         """
         parts, request = self._parts, expect(admitted, RevealRequest)
-        draft = await parts.store.draft(request.round_id)
+        draft = await self._drafts.find(request.round_id)
         if draft is None:
             raise NotFound(f"this miner did not commit to round {short(request.round_id)}")
         if now_ms < draft.anchor_at_ms + parts.reveal_guard_ms:

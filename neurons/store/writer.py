@@ -1,9 +1,10 @@
 """Group commit: one writer gathers what waits, commits it together, then lets those who waited go on.
 
-A lone change is committed at once; while a commit runs (2 to 5 ms), others gather behind it and share the next one.
-So the disk is asked to flush once for many, and nobody waits for a timer. A change that cannot be stored is found by
-committing each of the group alone: its neighbours lose nothing, and only its own caller hears of it. The connection
-lives on a thread of its own, one hop away for a whole group; the driver is used directly there.
+What comes in one turn of the loop is committed together; while a commit runs (2 to 5 ms), the rest gathers behind it
+and shares the next one. So the disk is asked to flush once for many, and nobody waits for a timer. A change that
+cannot be stored is found by committing each of the group alone: its neighbours lose nothing, and only its own caller
+hears of it. The connection lives on a thread of its own, one hop away for a whole group; the driver is used directly
+there.
 """
 
 from __future__ import annotations
@@ -97,7 +98,10 @@ class GroupWriter:
         self._committer = committer
         self._loop = asyncio.get_running_loop()
         self._room = asyncio.Semaphore(WAITING_MOST)
-        self._inbox: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._gathered: list[_Waiting] = []
+        self._committing = False
+        self._inbox: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
+        """Groups for the thread, one at a time: waking it for each change would cost more than the change."""
         self._callers = 0
         self._closed = False
         self._idle = asyncio.Event()
@@ -120,27 +124,39 @@ class GroupWriter:
         try:
             async with self._room:
                 waiting = _Waiting(work, self._loop.create_future())
-                self._inbox.put(waiting)
+                self._gathered.append(waiting)
+                if len(self._gathered) == 1 and not self._committing:
+                    self._loop.call_soon(self._hand_over)
                 return await waiting.done
         finally:
             self._callers -= 1
             if self._callers == 0:
                 self._idle.set()
 
+    def _hand_over(self) -> None:
+        """Gives the thread what has gathered, unless it is at work: then this happens when it is done."""
+        if self._gathered and not self._committing:
+            group, self._gathered = self._gathered[:GROUP_MOST], self._gathered[GROUP_MOST:]
+            self._committing = True
+            self._inbox.put(group)
+
     def _serve(self) -> None:
         """The thread: groups until the None that `aclose` sends."""
-        going_on = True
-        while going_on:
-            group: list[_Waiting] = []
-            while len(group) < GROUP_MOST and (not group or not self._inbox.empty()):
-                waiting = self._inbox.get()
-                if waiting is None:
-                    going_on = False
-                    break
-                group.append(waiting)
-            self._loop.call_soon_threadsafe(_release, self._committer.serve(group))
+        while (group := self._inbox.get()) is not None:
+            self._loop.call_soon_threadsafe(self._release, self._committer.serve(group))
         self._committer.close()
         self._loop.call_soon_threadsafe(self._ended.set_result, None)
+
+    def _release(self, heard: Sequence[tuple[_Waiting, Any]]) -> None:
+        self._committing = False
+        self._hand_over()
+        for waiting, outcome in heard:
+            if waiting.done.done():  # the caller was cancelled
+                continue
+            if isinstance(outcome, Exception):
+                waiting.done.set_exception(outcome)
+            else:
+                waiting.done.set_result(outcome)
 
     async def drain(self) -> None:
         """Takes nothing more, and returns once everyone who waited has heard."""
@@ -155,13 +171,3 @@ class GroupWriter:
         self._inbox.put(None)
         await self._ended
         self._thread.join()
-
-
-def _release(heard: Sequence[tuple[_Waiting, Any]]) -> None:
-    for waiting, outcome in heard:
-        if waiting.done.done():  # the caller was cancelled
-            continue
-        if isinstance(outcome, Exception):
-            waiting.done.set_exception(outcome)
-        else:
-            waiting.done.set_result(outcome)

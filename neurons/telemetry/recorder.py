@@ -8,6 +8,7 @@ from typing import Any
 from structlog.typing import FilteringBoundLogger
 
 from neurons.telemetry.events import Event
+from neurons.telemetry.logs import LEVELS
 from neurons.telemetry.metrics import Metrics
 
 
@@ -18,7 +19,8 @@ class Telemetry:
         self.log, self.metrics = log, metrics
 
     def record(self, event: Event) -> None:
-        """Counts the event and logs it at its own level."""
+        """Counts the event, and logs it at its own level when that is heard: most calls are not."""
         self.metrics.count(event)
-        told: dict[str, Any] = {field.name: getattr(event, field.name) for field in fields(event)}
-        getattr(self.log, event.level)(event.title(), **told)
+        if self.log.is_enabled_for(LEVELS[event.level]):
+            told: dict[str, Any] = {field.name: getattr(event, field.name) for field in fields(event)}
+            getattr(self.log, event.level)(event.title(), **told)
