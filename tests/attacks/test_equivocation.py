@@ -74,6 +74,7 @@ def test_two_signed_commitments_to_one_round_are_proof_that_anybody_can_check_of
         another = resigned(
             ALICE, Purpose.COMMIT_REPLY, lambda reply: replace(reply, commitment=bytes([next(told)]) * DIGEST_BYTES)
         )
+        await world.until(ANCHOR - 2 * MINUTE_MS)
         world.network.faults["alice:1"] = Faults(tamper_reply=another)
         await world.until(ANCHOR - SECOND_MS)
         row = await point_round(world)
