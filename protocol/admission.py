@@ -135,10 +135,12 @@ class Gate:
         check_signature(header, header_bytes, signature)
         if standing.suspended_until_ms > now_ms:
             raise StandingTooLow(
-                f"suspended until {standing.suspended_until_ms}", suspended_until_ms=standing.suspended_until_ms
+                f"suspended until {standing.suspended_until_ms}",
+                suspended_until_ms=standing.suspended_until_ms,
+                sender=header.sender,
             )
         if not self._keys.take(header.sender, now_ms=now_ms):
-            raise RateLimited("more calls from this key than its bucket holds")
+            raise RateLimited("more calls from this key than its bucket holds", sender=header.sender)
         expires_at_ms = nonce_expiry_ms(header, params.wire)
         self._nonces.check(header.sender, header.nonce, expires_at_ms=expires_at_ms)
         self._strangers_nonces.check(header.sender, header.nonce, expires_at_ms=expires_at_ms)

@@ -40,6 +40,7 @@ STARTING_S: Final = 12
 """Wall time that the processes have to come up before the clock passes the instant at which the weeks before ended."""
 LONGEST_LIVE_S: Final = 150
 REFRESH_S: Final = 0.5
+PLAIN_WIDTH: Final = 120
 FOLDER: Final = Path(".augury/demo")
 
 
@@ -104,7 +105,7 @@ class Demo:
         view = LedgerView(store, self.cast, DEMO, self.market.live_from_ms)
         screen = Screen(self.cast, view, self.market.label, self.scale)
         deadline = time.monotonic() + LONGEST_LIVE_S
-        seen = await view.look(clock.now_ms())
+        first = seen = await view.look(clock.now_ms())
         try:
             with self._live() as live:
                 while not is_over(seen, rounds=self.rounds) and time.monotonic() < deadline:
@@ -114,7 +115,7 @@ class Demo:
                     seen = await view.look(clock.now_ms())
         finally:
             await store.aclose()
-        screen.farewell(self.console, seen, self.cast.database)
+        screen.farewell(self.console, first, seen, self.cast.database)
         return seen
 
     def _live(self) -> Live:
@@ -173,6 +174,8 @@ def main(
 ) -> None:
     """A local network you can watch: venues, a validator, honest and hostile miners; who earns what, and why."""
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=PLAIN_WIDTH)
     before_ms = int(weeks * 7) * DAY_MS + (DEMO.time.min_history_steps + 300) * DEMO.time.step_ms
     try:
         market = recorded(candles, before_ms=before_ms) if candles else generated(seed)

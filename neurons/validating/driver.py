@@ -296,6 +296,8 @@ class Driver:
 
     async def _tell(self, row: RoundRow, settled: SettledRound | None) -> None:
         """Starts telling the miners who answered what became of it."""
+        if not self._parts.tells_miners:
+            return
         submissions = await self._parts.store.submissions(row.round_id)
         told = feedback_for(row, settled, submissions, self._participants(row), key=self._parts.key)
         if told and self._asking is not None:

@@ -16,7 +16,7 @@ from neurons.validating.history import CloseHistory
 from neurons.validating.news import News
 from neurons.validating.parts import ValidatorParts
 from neurons.validating.readings import Readings
-from neurons.validating.refusals import offender_of, refusal_change
+from neurons.validating.refusals import offender_of, refusal_change, sender_of
 from neurons.validating.registry import Registry
 from neurons.validating.settling import Settling
 from neurons.validating.telling import close_news
@@ -67,6 +67,7 @@ class ValidatorNode:
         telemetry: Telemetry,
         door: Doorkeeping,
         provenance: str = "live",
+        tells_miners: bool = True,
     ) -> ValidatorNode:
         """Reads back everything that a restart needs: miners, nonces, closes. Rounds are read by the driver."""
         now = clock.now_ms()
@@ -91,6 +92,7 @@ class ValidatorNode:
             histories=histories,
             publish=news.publish,
             provenance=provenance,
+            tells_miners=tells_miners,
         )
         await store.apply(
             Change(
@@ -123,12 +125,12 @@ class ValidatorNode:
         parts, offender = self._parts, offender_of(error)
         called = purpose.name.lower()
         parts.telemetry.record(
-            CallRefused(purpose=called, code=error.code, reason=error.public, peer=peer, sender=offender)
+            CallRefused(purpose=called, code=error.code, reason=error.public, peer=peer, sender=sender_of(error))
         )
         change = refusal_change(
             error.code,
             error.public,
-            hotkey=offender,
+            hotkey=sender_of(error),
             offender=offender,
             registry=parts.registry,
             now_ms=parts.clock.now_ms(),

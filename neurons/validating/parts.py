@@ -30,6 +30,8 @@ class ValidatorParts:
     histories: Mapping[str, CloseHistory]
     publish: Callable[[str, Message], None]
     provenance: str = "live"
+    tells_miners: bool = True
+    """Whether miners are sent feedback; weeks that are fast-forwarded skip it."""
 
     @property
     def me(self) -> Hotkey:

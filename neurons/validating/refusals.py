@@ -14,6 +14,12 @@ def offender_of(error: AuguryError) -> Hotkey | None:
     return Hotkey(offender) if isinstance(error, Rejected) and isinstance(offender, bytes) else None
 
 
+def sender_of(error: AuguryError) -> Hotkey | None:
+    """Whose call was refused, where its signature had been seen to be good; not necessarily at fault."""
+    sender = error.fields.get("sender")
+    return Hotkey(sender) if isinstance(sender, bytes) else offender_of(error)
+
+
 def refusal_change(
     code: str, detail: str, *, hotkey: Hotkey | None, offender: Hotkey | None, registry: Registry, now_ms: UnixMs
 ) -> Change:

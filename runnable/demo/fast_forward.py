@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from mining_objects.base_mining_model import Forecast
 from neurons.entropy import SystemEntropy
 from neurons.market.evidence import no_history, row_of
 from neurons.market.feed import agreed_closes
 from neurons.market.markets import SourceMarket
 from neurons.market.settling import SettleRules
-from neurons.mining.forecasting import Answerer, Forecasting, load_model
+from neurons.mining.forecasting import Answerer
 from neurons.mining.handlers import MinerParts
 from neurons.mining.node import KnownValidator, MinerNode
 from neurons.ports import Store
@@ -34,12 +35,15 @@ from neurons.validating.handlers import Doorkeeping
 from neurons.validating.node import ValidatorNode
 from neurons.virtual_time import VirtualClock, run_virtual
 from protocol.params import NetworkParams
-from protocol.units import HOUR_MS, UnixMs
+from protocol.units import DAY_MS, HOUR_MS, UnixMs
+from runnable.demo.ahead import Ahead, workers
 from runnable.demo.cast import SERIES, Cast, Player
 from runnable.demo.hostile import Garbage, Replayer
-from runnable.demo.market import ArrayFeed, DemoMarket
+from runnable.demo.market import DemoMarket
 
 PROVENANCE = "fast-forward"
+MOST_LOOKBACK_MS = 32 * DAY_MS
+"""More than any model looks back."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,15 @@ class FastForward:
 
     def run(self) -> None:
         """Runs it and writes everybody's database."""
-        stores = run_virtual(self._play(), start_ms=self.start_ms)
+        source = next(iter(self.market.sources.values()))
+        candles = source.candles(self.start_ms - MOST_LOOKBACK_MS, self.market.live_from_ms)
+        with workers(candles, count=max(1, (os.cpu_count() or 2) // 2)) as pool:
+            stores = run_virtual(self._play(pool), start_ms=self.start_ms)
         asyncio.run(self._write(stores))
 
-    async def _play(self) -> dict[str, MemoryStore]:
+    async def _play(self, pool: ProcessPoolExecutor) -> dict[str, MemoryStore]:
         clock, network = VirtualClock(), MemoryNetwork()
+        ahead = {player.role.name: self._ahead(player, pool) for player in self.cast.players if not player.role.hostile}
         stores = {player.role.name: MemoryStore() for player in self.cast.players} | {"validator": MemoryStore()}
         closes = self._history()
         label = MetaRow(MARKET, self.market.label)
@@ -79,15 +87,18 @@ class FastForward:
             telemetry=_silent(clock),
             door=Doorkeeping(allowed=None, allow_private_endpoints=True),
             provenance=PROVENANCE,
+            tells_miners=False,
         )
         known = KnownValidator(self.cast.validator_key.hotkey, f"127.0.0.1:{self.cast.validator_port}")
         network.host(known.endpoint, validator)
         for player in self.cast.players:
-            answerer = self._answerer(player, clock, stores["validator"])
+            answerer = ahead.get(player.role.name) or self._hostile(player, clock, stores["validator"])
             node = await self._miner(player, answerer, stores[player.role.name], clock, network, known)
             network.host(player.endpoint, node)
             await node.register(known)
-        market = SourceMarket(SERIES, self.market.sources, clock, self.params, earlier=closes)
+        market = SourceMarket(
+            SERIES, self.market.sources, clock, self.params, earlier=closes[-2 * self.params.truth.basis_window_steps :]
+        )
         running = asyncio.create_task(validator.run({SERIES: market}), name="validator")
         try:
             for hour in range(self.start_ms + HOUR_MS, self.market.live_from_ms + 1, HOUR_MS):
@@ -109,18 +120,15 @@ class FastForward:
             for close in agreed
         ]
 
-    def _answerer(self, player: Player, clock: VirtualClock, seen: Store) -> Answerer:
-        if player.role.kind == "garbage":
-            return Garbage(clock)
-        if player.role.kind == "replayer":
-            return Replayer(partial(_same, seen))
-        model = load_model(player.role.kind, weights=None, device="cpu")
-        source = next(iter(self.market.sources.values()))
-        step = self.params.time.step_ms
-        candles = source.candles(self.start_ms - (model.lookback + 2) * step, self.market.live_from_ms)
-        feed = ArrayFeed(SERIES, candles, step_ms=step, lookback=model.lookback)
-        challenges = self.params.challenges
-        return Forecasting(model, {SERIES: feed}, me=player.key.hotkey, challenges=challenges, offload=_inline)
+    def _ahead(self, player: Player, pool: ProcessPoolExecutor) -> Ahead:
+        """An honest miner's answers; the first are being made before the first round opens."""
+        last = self.market.live_from_ms + 2 * HOUR_MS
+        answerer = Ahead(player.role.kind, player.key.hotkey, pool, self.params, last)
+        answerer.begin(self.start_ms)
+        return answerer
+
+    def _hostile(self, player: Player, clock: VirtualClock, seen: Store) -> Answerer:
+        return Garbage(clock) if player.role.kind == "garbage" else Replayer(partial(_same, seen))
 
     async def _miner(
         self,
@@ -166,11 +174,6 @@ async def _either(wanted: Awaitable[None], running: asyncio.Task[None]) -> None:
     if running in done:
         waiting.cancel()
         await running
-
-
-async def _inline(work: Callable[[], list[Forecast]]) -> list[Forecast]:
-    """Time stands still while a model thinks."""
-    return work()
 
 
 async def _same(store: Store) -> Store:

@@ -13,7 +13,7 @@ from protocol.params import NetworkParams
 from protocol.rules.challenges import VALID
 from protocol.rules.ledger import AUG, balance_account
 from protocol.rules.rounds import RoundState
-from protocol.units import HOUR_MS, Hotkey
+from protocol.units import HOUR_MS, Hotkey, RoundId
 from runnable.demo.cast import SERIES, Cast
 
 CHALLENGES: Final = ("closes.point", "closes.paths")
@@ -48,7 +48,7 @@ class Snapshot:
 
     now_ms: int
     rounds: list[RoundRow] = field(default_factory=list)
-    counts: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    counts: dict[RoundId, tuple[int, int]] = field(default_factory=dict)
     closes: list[CloseRow] = field(default_factory=list)
     refusals: list[RefusalRow] = field(default_factory=list)
     paid_micros: dict[Hotkey, int] = field(default_factory=dict)

@@ -71,12 +71,9 @@ class ArrayFeed:
         columns = dict(zip(("open", "high", "low", "close"), prices, strict=True)) | {"volume": candles.volume}
         self._all = Window.on_grid(series, step_ms, np.asarray(candles.open_time_ms), columns)
 
-    async def window(self, *, until_ms: int) -> Window:
+    def at(self, until_ms: int) -> Window:
         """The last candles that end at or before until_ms. Raises TooLittleHistory when there are none."""
         stop = (until_ms - int(self._all.open_time_ms[0])) // self._step_ms
         if stop <= 0:
             raise TooLittleHistory("the feed begins later", until_ms=until_ms)
         return self._all.rows(max(0, stop - self._lookback), min(stop, len(self._all)))
-
-    async def aclose(self) -> None:
-        return None

@@ -88,7 +88,7 @@ class Household:
     async def __aenter__(self) -> Household:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, *_failure: object) -> None:
         """Asks every process to stop, then makes those that do not."""
         for child in self.children:
             _signal(child, signal.SIGTERM)

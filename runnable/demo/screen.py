@@ -131,28 +131,40 @@ class Screen:
     def _by_pay(self, seen: Snapshot) -> list[Player]:
         return sorted(self._cast.players, key=lambda p: -seen.paid_micros.get(p.key.hotkey, 0))
 
-    def farewell(self, console: Console, seen: Snapshot, database: Path) -> None:
-        """The last words: who earned what and why, what was refused, where it all lies, what to try next."""
+    def farewell(self, console: Console, first: Snapshot, seen: Snapshot, database: Path) -> None:
+        """The last words: who earned what and why, what was refused, where it all lies, what to try next.
+
+        first: what stood before the first live round, so that the weeks before and the live hours are told apart.
+        """
         console.rule(f"[bold]who earned what, and why[/] ({self._label})")
-        table = Table(box=box.SIMPLE_HEAD, expand=True)
-        for name, side in (("miner", "left"), ("does", "left"), ("paid", "right"), ("why", "left")):
-            table.add_column(name, justify=side)  # type: ignore[arg-type]
-        for player in self._by_pay(seen):
-            name = Text(player.role.name, style="red" if player.role.hostile else "bold")
-            paid = f"{seen.paid_micros.get(player.key.hotkey, 0) / MICRO:,.2f}"
-            table.add_row(name, player.role.story, paid, "\n".join(self._reasons(player)))
-        console.print(table)
+        console.print(self._earnings(first, seen))
         console.rule("[bold]what was refused, and why")
         console.print(self.refusals(seen, limit=12))
         console.rule("[bold]where it lies, and what to try next")
-        best = self._by_pay(seen)[0]
-        console.print(Group(*_next_steps(database, best)))
+        console.print(Group(*_next_steps(database, self._by_pay(seen)[0])))
 
-    def _reasons(self, player: Player) -> list[str]:
-        return [
-            f"{challenge.removeprefix('closes.')}: {_reason(self._view.record(player.key.hotkey, challenge))}"
-            for challenge in CHALLENGES
-        ]
+    def _earnings(self, first: Snapshot, seen: Snapshot) -> Table:
+        table = Table(box=box.SIMPLE_HEAD, expand=True)
+        table.add_column("miner", no_wrap=True)
+        table.add_column("paid before", justify="right", no_wrap=True)
+        table.add_column("live", justify="right", no_wrap=True)
+        table.add_column("", no_wrap=True)
+        table.add_column("valid", justify="right", no_wrap=True)
+        table.add_column("gain", justify="right", no_wrap=True)
+        table.add_column("why", ratio=1)
+        for player in self._by_pay(seen):
+            before = first.paid_micros.get(player.key.hotkey, 0)
+            live = seen.paid_micros.get(player.key.hotkey, 0) - before
+            told = [f"{before / MICRO:,.2f}", f"{live / MICRO:,.2f}"]
+            named: RenderableType = Text(player.role.name, style="red" if player.role.hostile else "bold")
+            for challenge in CHALLENGES:
+                record = self._view.record(player.key.hotkey, challenge)
+                kind = challenge.removeprefix("closes.")
+                gain = f"{record.gain_percent:+.2f}%"
+                table.add_row(named, *told, kind, f"{record.valid}/{record.rounds}", gain, _reason(record))
+                named, told = "", ["", ""]
+            table.add_row("", "", "", "", "", "", Text(f"{player.role.name} {player.role.story}", style="dim"))
+        return table
 
 
 def _reason(record: Record) -> str:
@@ -161,17 +173,16 @@ def _reason(record: Record) -> str:
         return "was not asked"
     if not record.valid:
         told = ", ".join(f"{count} {status}" for status, count in record.statuses.most_common(3))
-        return f"no valid answer in {record.rounds} rounds ({told}): no pay; what was not silent took the cap loss"
+        return f"{told}: no pay; what was not silent took the cap loss"
     proof = record.proof
-    share = f"{record.valid} of {record.rounds} valid, mean gain {record.gain_percent:+.2f}%"
     if not proof:
-        return share
+        return "nothing settled yet"
     bound = 100 * int(proof["lower_bound_nano"]) / max(int(proof["mean_baseline_nano"]), 1)
     if int(proof["skill_nano"]) > 0:
-        return f"{share}; at 99% at least {bound:+.2f}%: proven, paid for skill"
+        return f"proven: at 99% it gains {bound:+.2f}% or more; paid for that"
     if str(proof["reason"]).startswith("unproven"):
-        return f"{share}; {proof['reason']}: the bootstrap share only"
-    return f"{share}; at 99% as low as {bound:+.2f}%: not proven, the bootstrap share only"
+        return f"{proof['reason']}: the bootstrap share only"
+    return f"not proven (99% bound {bound:+.2f}%): the bootstrap share only"
 
 
 def _next_steps(database: Path, best: Player) -> list[RenderableType]:
