@@ -16,14 +16,15 @@ from neurons.keystore import load_key_file, read_passphrase
 from neurons.market.markets import WatchedMarket
 from neurons.market.venues import LiveVenue
 from neurons.market.watch import WatchSettings
-from neurons.ports import Clock, PriceVenue, Store
+from neurons.ports import Clock, PriceVenue
 from neurons.settings import NodeSettings, SeriesSettings
+from neurons.store.claim import claim_store
 from neurons.store.sqlite import SqliteStore
 from neurons.telemetry import Metrics, Telemetry, VenueFailed, VenueReported, adopt_standard_logging, open_log
 from protocol.errors import InvalidSetting
 from protocol.keys import SigningKey
 from protocol.params import DEMO, MAIN, NetworkParams
-from protocol.units import MINUTE_MS, short
+from protocol.units import MINUTE_MS, Hotkey, short
 
 PRESETS: Final[Mapping[str, NetworkParams]] = {"main": MAIN, "demo": DEMO}
 SQLITE: Final = "sqlite+aiosqlite"
@@ -51,9 +52,12 @@ def key_of(settings: NodeSettings) -> SigningKey:
 
 
 @asynccontextmanager
-async def store_of(settings: NodeSettings) -> AsyncIterator[Store]:
-    """The node's database, closed at the end. Raises InvalidSetting for a URL that is not SQLite's, StoreInUse,
-    StoreTooNew or StoreUnavailable."""
+async def store_of(settings: NodeSettings, *, validator: Hotkey | None = None) -> AsyncIterator[SqliteStore]:
+    """The node's database, closed at the end. validator: whose it is, for one that opens rounds.
+
+    Raises InvalidSetting for a URL that is not SQLite's, StoreInUse, StoreTooNew, StoreOfAnotherNetwork or
+    StoreUnavailable; then nothing in it was changed.
+    """
     url = urlsplit(settings.database_url)
     if url.scheme != SQLITE:
         raise InvalidSetting(
@@ -63,6 +67,7 @@ async def store_of(settings: NodeSettings) -> AsyncIterator[Store]:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     store = await SqliteStore.open(path)
     try:
+        await claim_store(store, [PRESETS[settings.params]], validator=validator)
         yield store
     finally:
         await store.aclose()

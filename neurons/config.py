@@ -109,6 +109,12 @@ def passphrase_from_environment(environment: Mapping[str, str] | None = None) ->
     return None if value is None else value.encode()
 
 
+def default_variables(**defaults: str) -> None:
+    """Sets variables that libraries read when they load, where they are not set. For `neurons/library_defaults.py`."""
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where values came from: its name and how it spells a key, for the sentence about a wrong one."""

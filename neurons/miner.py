@@ -5,6 +5,9 @@ Parses settings, builds the parts, runs the node until it is told to stop; every
 
 from __future__ import annotations
 
+import neurons.library_defaults  # noqa: F401 - first, because numpy reads what it sets
+
+# isort: split
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
@@ -89,11 +92,13 @@ async def run(settings: MinerSettings, make_answerer: MakeAnswerer = forecasting
         )
         announce("miner", key, address, metrics, [f"model {answerer.model}"])
         calm_collector()
-        async with asyncio.TaskGroup() as tasks:
-            for validator in validators:
-                tasks.create_task(node.keep_registered(validator), name=f"register {validator.endpoint}")
-            tasks.create_task(node.retain(), name="retention")
-    telemetry.record(NodeStopped(role="miner"))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for validator in validators:
+                    tasks.create_task(node.keep_registered(validator), name=f"register {validator.endpoint}")
+                tasks.create_task(node.retain(), name="retention")
+        finally:
+            telemetry.record(NodeStopped(role="miner"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,6 +5,9 @@ Parses settings, builds the parts, runs the node until it is told to stop; every
 
 from __future__ import annotations
 
+import neurons.library_defaults  # noqa: F401 - first, because numpy reads what it sets
+
+# isort: split
 import asyncio
 import sys
 from collections.abc import Sequence
@@ -45,7 +48,7 @@ async def run(settings: ValidatorSettings) -> None:
     params, clock, key = PRESETS[settings.params], clock_of(settings), key_of(settings)
     telemetry = telemetry_of(settings, clock, key, "validator")
     async with AsyncExitStack() as opened:
-        store = await opened.enter_async_context(store_of(settings))
+        store = await opened.enter_async_context(store_of(settings, validator=key.hotkey))
         caller = GrpcCaller(clock, params.wire)
         opened.push_async_callback(caller.aclose)
         node = await ValidatorNode.open(
@@ -86,10 +89,12 @@ async def run(settings: ValidatorSettings) -> None:
         )
         announce("validator", key, address, metrics)
         calm_collector()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(node.run(markets), name="validator")
-            tasks.create_task(report_venues(markets, telemetry, clock, params.time.step_ms), name="venues")
-    telemetry.record(NodeStopped(role="validator"))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(node.run(markets), name="validator")
+                tasks.create_task(report_venues(markets, telemetry, clock, params.time.step_ms), name="venues")
+        finally:
+            telemetry.record(NodeStopped(role="validator"))
 
 
 async def _earlier_closes(store: Store, series: str, clock: Clock, params: NetworkParams) -> Sequence[CloseRow]:

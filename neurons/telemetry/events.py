@@ -40,7 +40,7 @@ class NodeStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeStopped(Event):
-    """The node has closed what it opened."""
+    """The node works no more, because it was told to stop or failed; what it opened is closed next."""
 
     role: str
 

@@ -39,6 +39,7 @@ from tests.support.rows import (
     a_score,
     a_submission,
     a_transaction,
+    hotkey_of,
     round_id_of,
 )
 
@@ -339,8 +340,22 @@ def test_a_database_keeps_to_its_network_params_and_market(path):
         for params, market in others:
             with pytest.raises(StoreOfAnotherNetwork):
                 await claim_store(store, params, market=market)
+        with pytest.raises(StoreOfAnotherNetwork):
+            await claim_store(store, [DEMO])
         assert before == await store.meta()
         assert MAIN.canonical_bytes().decode() == before[f"params/{MAIN.digest.hex()}"]
+
+    on_file(path, check)
+
+
+def test_a_validators_database_stays_that_validators_whoever_else_may_open_it(path):
+    async def check(store: SqliteStore) -> None:
+        await claim_store(store, [MAIN], validator=hotkey_of(1))
+        await claim_store(store, [MAIN])
+        before = await store.meta()
+        with pytest.raises(StoreOfAnotherNetwork, match=hotkey_of(1).hex()):
+            await claim_store(store, [MAIN], validator=hotkey_of(2))
+        assert before == await store.meta()
 
     on_file(path, check)
 
