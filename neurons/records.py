@@ -31,7 +31,10 @@ class MetaRow:
 
 @dataclass(frozen=True, slots=True)
 class MinerRow:
-    """A registered miner. Key: hotkey. Upsert."""
+    """A registered miner. Key: hotkey. Upsert.
+
+    `joined_at_ms`: when each of the last so many challenges was joined; those before them, at the registration.
+    """
 
     hotkey: Hotkey
     endpoint: str
@@ -39,6 +42,14 @@ class MinerRow:
     registered_at_ms: UnixMs
     offences: int = 0
     suspended_until_ms: int = 0
+    joined_at_ms: tuple[UnixMs, ...] = ()
+
+    def joined_ms(self, challenge: str) -> UnixMs | None:
+        """Since when it takes part in a challenge; None when it does not."""
+        if challenge not in self.challenges:
+            return None
+        later = self.challenges.index(challenge) - (len(self.challenges) - len(self.joined_at_ms))
+        return self.joined_at_ms[later] if later >= 0 else self.registered_at_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,12 @@ def _draft(row: Any) -> DraftRow:
     return DraftRow(round_id, series, challenge, anchor_at_ms, salt, answer, commitment, model, made_at_ms)
 
 
+def _with_joined(challenges: list[Any], rest: list[Any]) -> tuple[Any, ...]:
+    """The names, what stands between, and when those were joined that are [name, instant]."""
+    names = tuple(one if isinstance(one, str) else one[0] for one in challenges)
+    return names, *rest, tuple(one[1] for one in challenges if not isinstance(one, str))
+
+
 class Reader:
     """The reading half of the Store port over one engine."""
 
@@ -151,7 +157,7 @@ class Reader:
     async def miners(self) -> Sequence[MinerRow]:
         query = select(hotkeys.c.hotkey, *list(miners.c)[1:]).join_from(miners, hotkeys).order_by(hotkeys.c.hotkey)
         return [
-            MinerRow(hotkey, endpoint, tuple(json.loads(challenges)), *rest)
+            MinerRow(hotkey, endpoint, *_with_joined(json.loads(challenges), rest))
             for hotkey, endpoint, challenges, *rest in await self._rows(query)
         ]
 

@@ -105,6 +105,13 @@ def _form_values(form: Form) -> tuple[str | bytes | None, ...]:
     return (dtype, shape, *(frame or (None, None, None)))
 
 
+def _challenges(miner: MinerRow) -> str:
+    """Names as JSON; what was joined after the registration as [name, instant]."""
+    first = len(miner.challenges) - len(miner.joined_at_ms)
+    later = [list(pair) for pair in zip(miner.challenges[first:], miner.joined_at_ms, strict=True)]
+    return json.dumps([*miner.challenges[:first], *later])
+
+
 class RowWriter:
     """Writes changes into one connection's open transaction. Raises what the driver raises."""
 
@@ -198,7 +205,7 @@ class RowWriter:
             (
                 self._hotkeys.id(r.hotkey),
                 r.endpoint,
-                json.dumps(r.challenges),
+                _challenges(r),
                 r.registered_at_ms,
                 r.offences,
                 r.suspended_until_ms,

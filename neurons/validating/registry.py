@@ -35,14 +35,20 @@ class Registry:
         """The miner's row after it registered: a known miner keeps its date, its offences and its challenges.
 
         Nobody signs off: a miner that left a challenge before a round is scored, and came back, would leave no trace
-        of its silence in it. Whoever is done with a challenge just falls silent.
+        of its silence in it. Whoever is done with a challenge just falls silent. One that is joined later counts from
+        then on, however late the rounds before it are scored: who took part in them stays what it was.
         """
         known = self._rows.get(hotkey)
-        row = (
-            replace(known, endpoint=endpoint, challenges=tuple(dict.fromkeys((*known.challenges, *challenges))))
-            if known is not None
-            else MinerRow(hotkey, endpoint, challenges, now_ms)
-        )
+        if known is None:
+            row = MinerRow(hotkey, endpoint, challenges, now_ms)
+        else:
+            new = tuple(challenge for challenge in dict.fromkeys(challenges) if challenge not in known.challenges)
+            row = replace(
+                known,
+                endpoint=endpoint,
+                challenges=(*known.challenges, *new),
+                joined_at_ms=(*known.joined_at_ms, *(now_ms for _ in new)),
+            )
         self._rows[hotkey] = row
         return row
 
@@ -66,9 +72,13 @@ class Registry:
         return SenderStanding(known is not None, known.suspended_until_ms if known else 0)
 
     def participants(self, challenge: str, *, registered_by_ms: int) -> Sequence[MinerRow]:
-        """Who is asked in a round: miners of the challenge that had registered by then, by hotkey.
+        """Who is asked in a round: miners that had joined the challenge by then, by hotkey.
 
         A suspended miner stays a participant (its silence decays its memory); it is just not dialled.
         """
-        rows = (r for r in self._rows.values() if challenge in r.challenges and r.registered_at_ms <= registered_by_ms)
+        rows = [
+            row
+            for row in self._rows.values()
+            if (joined_ms := row.joined_ms(challenge)) is not None and joined_ms <= registered_by_ms
+        ]
         return sorted(rows, key=lambda row: row.hotkey)

@@ -76,7 +76,7 @@ def test_a_new_store_is_empty_and_an_empty_change_leaves_it_so(on_store):
 
 def test_upserted_rows_keep_the_last_of_a_key(on_store):
     async def check(store: Store) -> None:
-        miner = MinerRow(hotkey_of(1), "a:1", ("closes.point", "closes.paths"), UnixMs(5))
+        miner = MinerRow(hotkey_of(1), "a:1", ("closes.point", "closes.paths"), UnixMs(5), joined_at_ms=(UnixMs(9),))
         close = CloseRow(SERIES, UnixMs(300_000), 0, PriceE8(1), "", b"{}", UnixMs(400_000))
         epoch = EpochRow(SERIES, CHALLENGE, 7, UnixMs(1), Micros(2), Micros(3))
         said = FeedbackRow(round_id_of(1), hotkey_of(9), UnixMs(10), b"one")

@@ -22,7 +22,7 @@ from neurons.store.sqlite import SqliteStore
 from neurons.validating.node import ValidatorNode
 from protocol.answers import answer_of
 from protocol.envelope import seal
-from protocol.messages import Answer, Opening, Purpose, SubmitRequest
+from protocol.messages import Answer, Opening, Purpose, RegisterRequest, SubmitRequest
 from protocol.messages.checks import SALT_BYTES
 from protocol.params import NetworkParams
 from protocol.units import HOUR_MS, MINUTE_MS, UnixMs
@@ -95,16 +95,24 @@ class EventfulWorld(World):
 
     async def push_answer(self, miner: RunningMiner, draft: DraftRow) -> None:
         """Sends a miner's answer with Submit, as a kind that is not pulled would."""
+        await self._say(miner, SubmitRequest(draft.challenge, draft.round_id.hex(), draft.salt, draft.answer))
+
+    async def register_for(self, miner: RunningMiner, *challenges: str) -> None:
+        """Registers a miner for these challenges only."""
+        await self._say(miner, RegisterRequest(miner.endpoint, challenges))
+
+    async def _say(self, miner: RunningMiner, message: SubmitRequest | RegisterRequest) -> None:
+        now = self.clock.now_ms()
         request = seal(
-            SubmitRequest(draft.challenge, draft.round_id.hex(), draft.salt, draft.answer),
+            message,
             key=miner.key,
             params=self.params,
             recipient=self.validator_key.hotkey,
-            nonce=draft.salt[:16],
-            issued_at_ms=self.clock.now_ms(),
-            deadline_ms=self.clock.now_ms() + MINUTE_MS,
+            nonce=now.to_bytes(8, "little") + len(repr(message)).to_bytes(8, "little"),
+            issued_at_ms=now,
+            deadline_ms=now + MINUTE_MS,
         )
-        await self.caller().call("validator:1", Purpose.SUBMIT, request.raw, timeout_ms=MINUTE_MS)
+        await self.caller().call("validator:1", message.PURPOSE, request.raw, timeout_ms=MINUTE_MS)
 
     async def start_validator(self) -> ValidatorNode:
         now, rules = self.clock.now_ms(), SettleRules.of(self.params)

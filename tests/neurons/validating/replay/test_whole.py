@@ -21,7 +21,7 @@ from neurons.validating.replay.rounds import ABSENT, GONE, HISTORY_GONE, SHARING
 from neurons.validating.replay.whole import replay_database
 from protocol import codec
 from protocol.units import HOUR_MS, MINUTE_MS, Pico
-from tests.support.brisk import ANCHOR, POINT
+from tests.support.brisk import ANCHOR, PATHS, POINT
 from tests.support.eventful import (
     EVENTFUL,
     EventfulWorld,
@@ -31,6 +31,7 @@ from tests.support.eventful import (
     on_disk,
     play_eventful,
 )
+from tests.support.world import Guessing, signing_key
 
 NOON = ANCHOR + 6 * HOUR_MS
 CALM_MS = 100_000
@@ -295,6 +296,23 @@ def test_a_validator_that_was_away_for_hours_has_no_difference(tmp_path):
     findings = findings_of(on_disk(play_eventful(with_an_outage), tmp_path / "away.sqlite"))
     assert [] == findings.differences
     assert [ABSENT] == list(findings.unchecked)
+
+
+def test_a_challenge_that_is_joined_later_counts_from_then_on(tmp_path):
+    async def joining(world: EventfulWorld) -> None:
+        await world.miner("alice", Knowing(world.generated, 1))
+        late = await world.miner("late", Guessing(4), register=False)
+        await world.register_for(late, POINT)
+        await world.until(ANCHOR + 2 * HOUR_MS + 10 * MINUTE_MS)
+        await world.register_for(late, PATHS, POINT)
+        await world.until(ANCHOR + 5 * HOUR_MS)
+
+    store = play_eventful(joining)
+    late = signing_key("late").hotkey
+    scores = asyncio.run(store.scores("BTC-USD", PATHS, hotkey=late))
+    assert ANCHOR + 3 * HOUR_MS == scores[0].anchor_at_ms
+    assert {"valid"} == {score.status for score in scores}
+    assert [] == findings_of(on_disk(store, tmp_path / "joined.sqlite")).differences
 
 
 def test_evidence_that_retention_let_go_is_counted_and_named_and_the_rest_still_checked(store, true_findings, tmp_path):
