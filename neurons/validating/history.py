@@ -33,6 +33,11 @@ class CloseHistory:
         self._sigmas: dict[int, tuple[Pico, Digest]] = {}
 
     @property
+    def reach_ms(self) -> int:
+        """How far back the window reaches: no older close is needed at a start."""
+        return self._keep * self._step_ms
+
+    @property
     def newest_ms(self) -> UnixMs | None:
         """The newest instant that is agreed or missing; None before the first."""
         return UnixMs(self._first_ms + (len(self._closes) - 1) * self._step_ms) if self._closes else None

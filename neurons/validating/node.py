@@ -25,11 +25,19 @@ from protocol.errors import AuguryError
 from protocol.keys import SigningKey
 from protocol.messages import Purpose
 from protocol.params import NetworkParams
-from protocol.units import MINUTE_MS
+from protocol.units import MINUTE_MS, UnixMs
 
 KEPT_REPLIES = frozenset({Purpose.SUBMIT})
 """Requests whose reply is stored with what they did, and given again to a retry. A registration is done again: the
 miner may have moved and moved back meanwhile, and what counts is where it answers now."""
+
+
+def evidence_kept_ms(params: NetworkParams) -> int:
+    """How long after its anchor a round's evidence is kept: to the end of its dispute, plus what retention says, and
+    at least as long as its answers are compared with those of rounds that are still to be scored."""
+    time, sharing = params.time, params.sharing
+    settles = time.steps * time.step_ms + time.void_after_ms + time.dispute_window_ms
+    return settles + max(params.retention.evidence_ms, sharing.window_ms + max(sharing.lags_steps) * time.step_ms)
 
 
 class ValidatorNode:
@@ -74,7 +82,7 @@ class ValidatorNode:
         registry = Registry(await store.miners())
         histories = {name: CloseHistory(name, params) for name in series}
         for history in histories.values():
-            for row in await store.closes(history.series, from_ms=0, to_ms=now):
+            for row in await store.closes(history.series, from_ms=max(0, now - history.reach_ms), to_ms=now):
                 history.add(row.close_at_ms, row.close_e8)
         gate = Gate(me=key.hotkey, accepted=[params], senders=registry)
         nonces = await store.live_nonces(now_ms=now)
@@ -150,8 +158,12 @@ class ValidatorNode:
             tasks.create_task(self.driver.run(), name="driver")
             tasks.create_task(self._retain(), name="retention")
 
+    def newest_close_ms(self, series: str) -> UnixMs | None:
+        """The newest instant whose close is agreed or missing; None before the first."""
+        return self._parts.histories[series].newest_ms
+
     async def _learn_closes(self, series: str, market: Market) -> None:
-        newest = self._parts.histories[series].newest_ms
+        newest = self.newest_close_ms(series)
         time = self._parts.params.time
         since = newest or self._parts.clock.now_ms() - (time.min_history_steps + time.steps) * time.step_ms
         async for row in market.closes(since_ms=since):
@@ -175,12 +187,12 @@ class ValidatorNode:
     async def _retain(self) -> None:
         """Prunes expired nonces and old evidence, every ten minutes."""
         parts = self._parts
-        time, keep = parts.params.time, parts.params.retention.evidence_ms
-        settles = time.steps * time.step_ms + time.void_after_ms + time.dispute_window_ms
         while True:
             now = parts.clock.now_ms()
             try:
-                await parts.store.prune(now_ms=now, evidence_before_ms=now - settles - keep)
+                oldest_due = await parts.store.next_due_ms()
+                done_before = now if oldest_due is None else min(now, oldest_due)
+                await parts.store.prune(now_ms=now, evidence_before_ms=done_before - evidence_kept_ms(parts.params))
             except StoreUnavailable as error:
                 parts.telemetry.record(StoreFailed(reason=error.public))
             await parts.clock.sleep_until(parts.clock.now_ms() + 10 * MINUTE_MS)

@@ -15,7 +15,7 @@ def test_a_day_of_rounds_opens_scores_and_pays_every_unit_it_emits() -> None:
         for number in range(3):
             await world.miner(f"miner-{number}", Guessing(number))
         start = world.clock.now_ms() + HOUR_MS
-        await world.until(start + 3 * DAY_MS)
+        await world.until(start + DAY_MS + 36 * HOUR_MS)
         store = world.validator_store
 
         rounds = await store.rounds(limit=1_000, from_ms=start, before_ms=start + DAY_MS)
