@@ -12,13 +12,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import hashlib
-import os
+import io
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -40,7 +40,7 @@ from protocol.commitment import commitment
 from protocol.keys import SigningKey
 from protocol.messages import Answer, Opening
 from protocol.params import MAIN, NetworkParams
-from protocol.units import HOUR_MS, Hotkey, RoundId, UnixMs
+from protocol.units import HOUR_MS, MINUTE_MS, SECOND_MS, Hotkey, RoundId, UnixMs
 
 SERIES: Final = "BTC-USD"
 ROUND: Final = RoundId(hashlib.sha256(b"the round that every peer has a draft of").digest())
@@ -49,13 +49,28 @@ PARAMS: Final[NetworkParams] = replace(
     MAIN,
     network="augury-bench",
     challenges=tuple(challenge for challenge in MAIN.challenges if challenge.max_paths == 1),
-    time=replace(MAIN.time, min_history_steps=60),
+    time=replace(
+        MAIN.time,
+        min_history_steps=60,
+        opens_before_ms=150 * SECOND_MS,
+        commit_opens_before_ms=140 * SECOND_MS,
+        reveal_opens_after_ms=5 * SECOND_MS,
+        reveal_closes_after_ms=145 * SECOND_MS,
+    ),
     loss=replace(MAIN.loss, sigma_window_steps=288),
     wire=replace(
-        MAIN.wire, ip_bucket_size=10**6, ip_bucket_per_second=10**6, key_bucket_size=10**6, key_bucket_per_second=10**6
+        MAIN.wire,
+        time_window_ms=2 * HOUR_MS,
+        max_lifetime_ms=4 * HOUR_MS,
+        call_timeout_ms=5 * MINUTE_MS,
+        ip_bucket_size=10**6,
+        ip_bucket_per_second=10**6,
+        key_bucket_size=10**6,
+        key_bucket_per_second=10**6,
     ),
 )
-"""MAIN, with buckets that a loop without pauses does not empty (they are counted all the same), and little history."""
+"""MAIN, with buckets that a loop without pauses does not empty (they are counted all the same), little history, and
+windows and deadlines for clocks that run too fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +107,7 @@ def key_of(number: int) -> SigningKey:
 
 def quiet_telemetry(clock: ScaledClock) -> Telemetry:
     """A node's usual log level and metrics, written where nobody reads."""
-    sink = open(os.devnull, "w")  # noqa: SIM115  kept open as long as the node
-    return Telemetry(log=open_log(LogSettings(), sink, role="bench"), metrics=Metrics(now_ms=clock.now_ms))
+    return Telemetry(log=open_log(LogSettings(), io.StringIO(), role="bench"), metrics=Metrics(now_ms=clock.now_ms))
 
 
 async def _host(options: argparse.Namespace) -> None:
@@ -118,7 +132,7 @@ async def _host(options: argparse.Namespace) -> None:
                 store=store,
                 answerer=Steps(number),
                 endpoint="127.0.0.1:1",
-                reveal_guard_ms=5_000,
+                reveal_guard_ms=1_000,
             )
             if options.paths:
                 await store.apply(Change(drafts=(_draft(key.hotkey, options.paths, clock.now_ms()),)))

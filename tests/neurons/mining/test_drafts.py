@@ -1,4 +1,4 @@
-"""A miner's answer to a round is made once and stored before anybody hears of it, however many ask and whatever fails."""
+"""A miner's answer to a round is made once and stored before anybody hears of it, whoever asks and whatever fails."""
 
 from __future__ import annotations
 
