@@ -51,6 +51,16 @@ def test_a_commitment_keeps_only_what_is_its_own():
     assert raw == join(frame, rest, MINER.hotkey, round_id_of(1), commitment)
 
 
+def test_a_frame_is_not_used_where_any_known_piece_differs():
+    known = [b"B" * 9, b"H" * 32, b"A" * 34, b"rest", b"I" * 32, b"L" * 5, b"T" * 40]
+    before, hotkey, after, rest, inner, last, tail = known
+
+    assert rest == rest_in((before, after, last), b"".join(known), hotkey, inner, tail)
+    for place in (0, 1, 2, 4, 5, 6):
+        other = [bytes(len(piece)) if n == place else piece for n, piece in enumerate(known)]
+        assert None is rest_in((before, after, last), b"".join(other), hotkey, inner, tail)
+
+
 few = st.sampled_from([b"", b"a", b"ab", b"b" * 40, b"k" * 32])
 pieces = st.lists(few | st.binary(max_size=50), max_size=9)
 
