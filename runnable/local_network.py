@@ -176,6 +176,7 @@ def main(
     console = Console()
     if not console.is_terminal:
         console = Console(width=PLAIN_WIDTH)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     before_ms = int(weeks * 7) * DAY_MS + (DEMO.time.min_history_steps + 300) * DEMO.time.step_ms
     try:
         market = recorded(candles, before_ms=before_ms) if candles else generated(seed)
@@ -184,7 +185,6 @@ def main(
         cast = gather(folder.resolve())
         _remember(cast, market, weeks, console)
         demo = Demo(cast, market, rounds, scale, console, plain or not console.is_terminal)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         asyncio.run(demo.run())
     except (NodeFault, BaseExceptionGroup) as error:
         raise typer.Exit(report(error)) from None

@@ -7,6 +7,7 @@ worker makes half a day of them while the nodes play the half day before. They a
 from __future__ import annotations
 
 import asyncio
+import signal
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -49,7 +50,8 @@ _candles: list[CandleArrays] = []
 
 
 def _begin(candles: CandleArrays) -> None:
-    """A worker's start: the candles are sent once."""
+    """A worker's start: the candles are sent once. Ctrl-C is the parent's to hear; it ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _candles[:] = [candles]
 
 
@@ -76,7 +78,7 @@ def _work(job: Job) -> Made:
 
 
 def workers(candles: CandleArrays, count: int) -> ProcessPoolExecutor:
-    """Processes that forecast from these candles; close them with `with`."""
+    """Processes that forecast from these candles; whoever has them shuts them down."""
     return ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_begin, initargs=(candles,))
 
 

@@ -65,8 +65,11 @@ class FastForward:
         """Runs it and writes everybody's database."""
         source = next(iter(self.market.sources.values()))
         candles = source.candles(self.start_ms - MOST_LOOKBACK_MS, self.market.live_from_ms)
-        with workers(candles, count=max(1, (os.cpu_count() or 2) // 2)) as pool:
+        pool = workers(candles, count=max(1, (os.cpu_count() or 2) // 2))
+        try:
             stores = run_virtual(self._play(pool), start_ms=self.start_ms)
+        finally:
+            pool.shutdown(cancel_futures=True)
         asyncio.run(self._write(stores))
 
     async def _play(self, pool: ProcessPoolExecutor) -> dict[str, MemoryStore]:
