@@ -30,7 +30,7 @@ from neurons.config import parse
 from neurons.entropy import SystemEntropy
 from neurons.market.markets import WatchedMarket
 from neurons.peers_file import read_miners_file
-from neurons.ports import Clock, Store
+from neurons.ports import Store
 from neurons.records import CloseRow
 from neurons.settings import ValidatorSettings
 from neurons.supervise import calm_collector, report, run_until_stopped
@@ -72,7 +72,7 @@ async def run(settings: ValidatorSettings) -> None:
                     venues_of(series, clock, params),
                     clock,
                     params,
-                    earlier=await _earlier_closes(store, series.name, clock, params),
+                    earlier=await earlier_closes(store, series.name, node.newest_close_ms(series.name), params),
                     settings=watch_settings(clock),
                 )
             )
@@ -97,11 +97,16 @@ async def run(settings: ValidatorSettings) -> None:
             telemetry.record(NodeStopped(role="validator"))
 
 
-async def _earlier_closes(store: Store, series: str, clock: Clock, params: NetworkParams) -> Sequence[CloseRow]:
-    """The last stored closes, whose evidence says what the venues were like before a restart."""
-    now = clock.now_ms()
-    since = now - 2 * params.truth.basis_window_steps * params.time.step_ms
-    return await store.closes(series, from_ms=since, to_ms=now)
+async def earlier_closes(store: Store, series: str, newest_ms: int | None, params: NetworkParams) -> Sequence[CloseRow]:
+    """The last stored closes, whose evidence says what the venues were like before a restart.
+
+    Two basis windows back from the newest of them, not from now: however long the validator was away, it goes on
+    agreeing closes as one that never stopped.
+    """
+    if newest_ms is None:
+        return ()
+    since = newest_ms - 2 * params.truth.basis_window_steps * params.time.step_ms
+    return await store.closes(series, from_ms=since, to_ms=newest_ms)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -16,7 +16,6 @@ from neurons.market.watch import MarketWatch, WatchSettings
 from neurons.ports import Clock, PriceVenue
 from neurons.records import CloseRow
 from protocol.params import NetworkParams
-from protocol.units import UnixMs
 
 _QUEUED_CLOSES: Final = 64
 _FAR_MS: Final = 2**52
@@ -106,9 +105,8 @@ class SourceMarket:
         history = history_of((row for row in self._earlier if row.close_at_ms <= since_ms), self._params)
         from_ms = _next_close(since_ms, rules.step_ms)
         for close in agreed_closes(self._sources, rules, from_ms=from_ms, to_ms=_FAR_MS, history=history):
-            due_ms = UnixMs(close.close_at_ms + rules.settle_delay_ms)
-            await self._clock.sleep_until(due_ms)
-            yield row_of(close, series=self._series, agreed_at_ms=due_ms)
+            await self._clock.sleep_until(close.close_at_ms + rules.settle_delay_ms)
+            yield row_of(close, series=self._series, agreed_at_ms=self._clock.now_ms())
 
 
 def _next_close(since_ms: int, step_ms: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Final
 
 from neurons.answering import Desk
 from neurons.ports import Caller, Clock, Entropy, Market, Store, StoreUnavailable
@@ -25,8 +26,10 @@ from protocol.errors import AuguryError
 from protocol.keys import SigningKey
 from protocol.messages import Purpose
 from protocol.params import NetworkParams
+from protocol.rules.rounds import UNSCORED_STATES
 from protocol.units import MINUTE_MS, UnixMs
 
+FAR_MS: Final = 2**62
 KEPT_REPLIES = frozenset({Purpose.SUBMIT})
 """Requests whose reply is stored with what they did, and given again to a retry. A registration is done again: the
 miner may have moved and moved back meanwhile, and what counts is where it answers now."""
@@ -190,9 +193,20 @@ class ValidatorNode:
         while True:
             now = parts.clock.now_ms()
             try:
-                oldest_due = await parts.store.next_due_ms()
-                done_before = now if oldest_due is None else min(now, oldest_due)
-                await parts.store.prune(now_ms=now, evidence_before_ms=done_before - evidence_kept_ms(parts.params))
+                kept_since = min(now, await self._oldest_unscored_ms()) - evidence_kept_ms(parts.params)
+                await parts.store.prune(now_ms=now, evidence_before_ms=kept_since)
             except StoreUnavailable as error:
                 parts.telemetry.record(StoreFailed(reason=error.public))
             await parts.clock.sleep_until(parts.clock.now_ms() + 10 * MINUTE_MS)
+
+    async def _oldest_unscored_ms(self) -> int:
+        """The anchor of the oldest round that is still to be scored, far ahead when there is none.
+
+        A validator that was away for weeks must not let go what it has yet to score.
+        """
+        waiting = [
+            row.anchor_at_ms
+            for state in UNSCORED_STATES
+            for row in await self._parts.store.rounds(state=state, limit=1, newest_first=False)
+        ]
+        return min(waiting, default=FAR_MS)

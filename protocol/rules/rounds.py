@@ -109,6 +109,7 @@ CLOCK_EVENTS: Final[dict[RoundState, Event]] = {
 """The event that a state's due time brings. SCORING is not here: there the truth decides, see `look_for_truth`."""
 
 LIVE_STATES: Final = tuple(state for state in RoundState if state not in (RoundState.FINAL, RoundState.VOID))
+UNSCORED_STATES: Final = tuple(state for state in LIVE_STATES if state != RoundState.RESOLVED)
 SETTLED_STATES: Final = (RoundState.RESOLVED, RoundState.FINAL, RoundState.VOID)
 
 

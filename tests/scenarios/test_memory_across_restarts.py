@@ -51,3 +51,28 @@ def test_pay_is_the_same_whether_the_books_were_held_or_read_again(undisturbed, 
         ids = {row.round_id for row in undisturbed.rounds if row.anchor_at_ms < before}
         want = [pay for pay in undisturbed.of(name)[1] if pay[0] in ids]
         assert want == [pay for pay in outcome.of(name)[1] if pay[0] in ids]
+
+
+def test_what_an_absent_validator_has_still_to_score_is_not_let_go_before():
+    """Retention ends while the validator is away with rounds to score, and it is back before their closes are."""
+    params = replace(SHORT_MEMORY, retention=replace(BRISK.retention, evidence_ms=0))
+    gone, back = ANCHOR + 2 * HOUR_MS + 100_000, ANCHOR + 9 * HOUR_MS
+
+    async def away(world):
+        await two_that_share(world)
+        await world.until(gone)
+        await world.stop_validator()
+        await world.until(back)
+        world.market.halted_from_ms = gone
+        await world.start_validator()
+        await world.until(back + 2 * MINUTE_MS)
+        world.market.halted_from_ms = None
+
+    undisturbed = play(two_that_share, until_ms=ANCHOR + 4 * HOUR_MS, params=params)
+    outcome = play(away, until_ms=back + HOUR_MS, params=params)
+
+    kept = {row.round_id for row in outcome.rounds if row.anchor_at_ms < gone and row.state == "final"}
+    for name in ("alice", "bob"):
+        for want, found in zip(undisturbed.of(name), outcome.of(name), strict=True):
+            assert [row for row in want if row[0] in kept] == [row for row in found if row[0] in kept]
+    assert {"final"} == {row.state for row in outcome.rounds if ANCHOR < row.anchor_at_ms < gone}
