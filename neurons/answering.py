@@ -72,8 +72,8 @@ class Desk:
             except (Rejected, Ignored) as error:
                 await self.on_refusal(error, purpose, peer)
                 raise
-        took = self.clock.wall_seconds(self.clock.now_ms() - started)
-        self.telemetry.record(CallServed(purpose=purpose.name.lower(), sender=admitted.header.sender, seconds=took))
+            took = self.clock.wall_seconds(self.clock.now_ms() - started)
+            self.telemetry.record(CallServed(purpose=purpose.name.lower(), sender=admitted.header.sender, seconds=took))
         return reply
 
     async def _reply(self, admitted: Admitted, now_ms: UnixMs) -> bytes:

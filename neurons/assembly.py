@@ -113,6 +113,8 @@ async def report_venues(
     while True:
         for series, market in markets.items():
             for name, health in market.health.items():
+                if (series, name) not in told:
+                    telemetry.metrics.watch_venue(series, name, last_close_at_ms=clock.now_ms())
                 if health.newest_close_ms is not None:
                     telemetry.record(VenueReported(series=series, venue=name, last_close_at_ms=health.newest_close_ms))
                 failures = sum(health.problems.values())

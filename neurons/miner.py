@@ -68,6 +68,7 @@ async def run(settings: MinerSettings, make_answerer: MakeAnswerer = forecasting
     async with AsyncExitStack() as opened:
         opened.push_async_callback(answerer.aclose)
         store = await opened.enter_async_context(store_of(settings))
+        telemetry.metrics.watch_queue("store", lambda: store.waiting)
         caller = GrpcCaller(clock, params.wire)
         opened.push_async_callback(caller.aclose)
         parts = MinerParts(
@@ -83,7 +84,13 @@ async def run(settings: MinerSettings, make_answerer: MakeAnswerer = forecasting
         node = await MinerNode.open(parts, key=key, telemetry=telemetry, caller=caller, validators=validators)
         metrics = await opened.enter_async_context(serving_metrics(settings.metrics, telemetry.metrics))
         address = await opened.enter_async_context(
-            serving(node, settings.listen.host, settings.listen.port, wire=params.wire)
+            serving(
+                node,
+                settings.listen.host,
+                settings.listen.port,
+                wire=params.wire,
+                watch_queue=telemetry.metrics.watch_queue,
+            )
         )
         telemetry.record(
             NodeStarted(

@@ -190,6 +190,10 @@ class StoreReader(Protocol):
         """round -> (commitments, valid submissions), for every round asked about."""
         ...
 
+    async def round_counts(self) -> Mapping[tuple[str, str], int]:
+        """(challenge, state) -> how many rounds, over all series and time."""
+        ...
+
     async def scores(
         self, series: str, challenge: str, *, from_ms: int = 0, hotkey: Hotkey | None = None
     ) -> Sequence[ScoreRow]:

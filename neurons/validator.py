@@ -49,6 +49,7 @@ async def run(settings: ValidatorSettings) -> None:
     telemetry = telemetry_of(settings, clock, key, "validator")
     async with AsyncExitStack() as opened:
         store = await opened.enter_async_context(store_of(settings, validator=key.hotkey))
+        telemetry.metrics.watch_queue("store", lambda: store.waiting)
         caller = GrpcCaller(clock, params.wire)
         opened.push_async_callback(caller.aclose)
         node = await ValidatorNode.open(
@@ -80,7 +81,13 @@ async def run(settings: ValidatorSettings) -> None:
         }
         metrics = await opened.enter_async_context(serving_metrics(settings.metrics, telemetry.metrics))
         address = await opened.enter_async_context(
-            serving(node, settings.listen.host, settings.listen.port, wire=params.wire)
+            serving(
+                node,
+                settings.listen.host,
+                settings.listen.port,
+                wire=params.wire,
+                watch_queue=telemetry.metrics.watch_queue,
+            )
         )
         telemetry.record(
             NodeStarted(

@@ -7,7 +7,7 @@ checked first, so that one that cannot be kept leaves no trace. Nothing here out
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Final, Self
@@ -222,6 +222,9 @@ class MemoryStore:
             )
             for round_id in round_ids
         }
+
+    async def round_counts(self) -> Mapping[tuple[str, str], int]:
+        return Counter((row.challenge, row.state) for row in self._rounds.values())
 
     async def scores(
         self, series: str, challenge: str, *, from_ms: int = 0, hotkey: Hotkey | None = None

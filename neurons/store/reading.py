@@ -226,6 +226,14 @@ class Reader:
         found = [_submission(round_id, row) for row in await self._rows(SUBMISSIONS, round_id=round_id)]
         return sorted(found, key=lambda row: (row.received_at_ms, row.hotkey, row.sequence))
 
+    async def round_counts(self) -> Mapping[tuple[str, str], int]:
+        query = (
+            select(questions.c.challenge, rounds.c.state, func.count())
+            .join_from(rounds, questions, rounds.c.question == questions.c.id)
+            .group_by(questions.c.challenge, rounds.c.state)
+        )
+        return {(challenge, state): count for challenge, state, count in await self._rows(query)}
+
     async def counts(self, round_ids: Sequence[RoundId]) -> Mapping[RoundId, tuple[int, int]]:
         committed = (
             select(func.count()).where(commitments.c.round == round_keys.c.id).correlate(round_keys).scalar_subquery()

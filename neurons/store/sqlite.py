@@ -119,6 +119,11 @@ class SqliteStore(Reader):
         """How many transactions were committed since the store was opened."""
         return self._writer.commits
 
+    @property
+    def waiting(self) -> int:
+        """How many changes have been brought and are not durable yet."""
+        return self._writer.waiting
+
     async def apply(self, change: Change) -> None:
         if change:
             await self._writer.put(change)

@@ -27,6 +27,9 @@ GROUP_MOST: Final = 512
 WAITING_MOST: Final = 1_024
 """Changes under way; beyond that `apply` waits for room before it waits for its commit."""
 
+PRIMARY_CODE: Final = 0xFF
+"""The part of an SQLite error code that its extended codes share."""
+
 Job = Callable[[sqlite3.Connection], Any]
 
 
@@ -41,8 +44,15 @@ def refusal_of(error: Exception) -> Exception:
     if isinstance(error, sqlite3.IntegrityError | sqlite3.InterfaceError | sqlite3.ProgrammingError | OverflowError):
         return RowRefused(f"a row cannot be stored: {error}")
     if isinstance(error, sqlite3.Error):
-        return StoreUnavailable(f"the database did not take the change: {error}", reason=str(error))
+        return StoreUnavailable(
+            f"the database did not take the change: {error}", reason=str(error), locked=locked(error)
+        )
     return error
+
+
+def locked(error: sqlite3.Error) -> bool:
+    """Whether another process holds the lock: then no other change is taken either, and each would wait as long."""
+    return getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 class Committer:
@@ -58,8 +68,8 @@ class Committer:
         together = self._try(lambda _: self._rows.write(changes))
         if not isinstance(together, Exception):
             return [None] * len(changes)
-        if len(changes) == 1:
-            return [together]
+        if len(changes) == 1 or (isinstance(together, StoreUnavailable) and together.fields["locked"]):
+            return [together] * len(changes)
         return [self.commit([change])[0] for change in changes]
 
     def serve(self, group: Sequence[_Waiting]) -> list[tuple[_Waiting, Any]]:
@@ -112,6 +122,11 @@ class GroupWriter:
     @property
     def commits(self) -> int:
         return self._committer.commits
+
+    @property
+    def waiting(self) -> int:
+        """Callers of `put` that have not heard yet."""
+        return self._callers
 
     async def put(self, work: Change | Job) -> Any:
         """Returns once the change is durable, or with the job's result. Raises StoreUnavailable or RowRefused.

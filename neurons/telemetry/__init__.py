@@ -20,7 +20,7 @@ from neurons.telemetry.logs import adopt_standard_logging, open_log
 from neurons.telemetry.metrics import Metrics
 from neurons.telemetry.page import serving_metrics
 from neurons.telemetry.recorder import Telemetry
-from neurons.telemetry.trace import current_trace, tracing
+from neurons.telemetry.trace import adopt_trace, current_trace, tracing
 
 __all__ = [
     "AnswerTaken",
@@ -40,6 +40,7 @@ __all__ = [
     "VenueFailed",
     "VenueReported",
     "adopt_standard_logging",
+    "adopt_trace",
     "current_trace",
     "open_log",
     "serving_metrics",

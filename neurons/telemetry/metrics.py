@@ -6,7 +6,7 @@ lists (states, codes, purposes, configured venues), never from a stranger's byte
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -20,6 +20,7 @@ from neurons.telemetry.events import (
     EpochPaid,
     Event,
     RoundEntered,
+    RoundSkipped,
     StoreFailed,
     VenueFailed,
     VenueReported,
@@ -45,6 +46,9 @@ class Metrics:
         self._rounds = Gauge("augury_rounds", "Rounds by state.", ["challenge", "state"], registry=registry)
         self._entered = Counter(
             "augury_rounds_entered", "Rounds that entered a state.", ["challenge", "state"], registry=registry
+        )
+        self._skipped = Counter(
+            "augury_rounds_skipped", "Rounds that could not be opened.", ["challenge"], registry=registry
         )
         self._answers = Counter("augury_answers", "Answers by status.", ["challenge", "status"], registry=registry)
         self._refusals = Counter("augury_refusals", "Refused calls by code.", ["purpose", "code"], registry=registry)
@@ -81,7 +85,9 @@ class Metrics:
         self._store_failures = Counter("augury_store_failures", "Changes that were not kept.", registry=registry)
         self._queues = Gauge("augury_queue_depth", "What waits in a queue.", ["queue"], registry=registry)
         self._overdue = Gauge(
-            "augury_round_overdue_seconds", "How long the oldest due round has been waiting.", registry=registry
+            "augury_round_overdue_seconds",
+            "How long the oldest due work on a round has been waiting.",
+            registry=registry,
         )
         self._overdue.set_function(lambda: self.overdue_ms() / SECOND_MS)
         self._stalled = Gauge(
@@ -97,6 +103,8 @@ class Metrics:
                 self._rounds.labels(challenge, state).inc()
                 if previous:
                     self._rounds.labels(challenge, previous).dec()
+            case RoundSkipped(challenge=challenge):
+                self._skipped.labels(challenge).inc()
             case AnswerTaken(challenge=challenge, status=status):
                 self._answers.labels(challenge, status).inc()
             case CallRefused(purpose=purpose, code=code):
@@ -118,7 +126,7 @@ class Metrics:
             case _:
                 pass
 
-    def watch_rounds(self, counts: dict[tuple[str, str], int]) -> None:
+    def watch_rounds(self, counts: Mapping[tuple[str, str], int]) -> None:
         """(challenge, state) -> rounds, as the store holds them when the node starts; events keep it current."""
         for (challenge, state), count in counts.items():
             self._rounds.labels(challenge, state).set(count)
@@ -136,7 +144,7 @@ class Metrics:
         self._last_close_ms[key] = max(last_close_at_ms, self._last_close_ms.get(key, last_close_at_ms))
 
     def watch_due(self, due_since_ms: int | None) -> None:
-        """The oldest round that is due and not done has been so since then; None: nothing is due."""
+        """Something is due then; overdue grows from there until whoever does it says what is due next."""
         self._due_since_ms = due_since_ms
 
     def overdue_ms(self) -> int:

@@ -17,6 +17,11 @@ def current_trace() -> str:
     return _trace.get()
 
 
+def adopt_trace(nonce: bytes) -> None:
+    """From here on this task belongs to the envelope with this nonce: the one that it sends."""
+    _trace.set(nonce.hex())
+
+
 @contextmanager
 def tracing(nonce: bytes) -> Iterator[str]:
     """Everything logged or stored in the block belongs to the envelope with this nonce (16 bytes)."""

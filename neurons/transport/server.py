@@ -13,7 +13,8 @@ import ipaddress
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
+from operator import attrgetter
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -33,6 +34,7 @@ from protocol.params import WireParams
 MAX_PORT: Final = 65_535
 MAX_METADATA_BYTES: Final = 8_192
 STREAMS_PER_CONNECTION: Final = 256
+WatchQueue = Callable[[str, Callable[[], int]], None]
 SPARE_CALLS: Final = 64
 """Room beside the doors' limits in which a refusal can still be spoken."""
 
@@ -69,14 +71,19 @@ async def serving(
     limits: ServerLimits = DEFAULT_LIMITS,
     health: Health | None = None,
     tls: grpc.ServerCredentials | None = None,
+    watch_queue: WatchQueue | None = None,
 ) -> AsyncIterator[str]:
     """Serves until the block ends; gives the address that it listens on, with the port that 0 became.
 
+    watch_queue: told of each door's name and how to ask who is inside (`Metrics.watch_queue`).
     The end is orderly: health says NOT_SERVING, streams end with Stopping, calls in flight have `grace_s`.
     Raises PortTaken or CannotListen (ours) before anything is served.
     """
     health = health or Health()
     doors, streams = _Doors(limits), Streams()
+    if watch_queue is not None:
+        for name, door in (("calls", doors.calls), ("watchers", doors.watchers)):
+            watch_queue(name, partial(attrgetter("inside"), door))
     server = grpc.aio.server(
         options=server_options(wire),
         maximum_concurrent_rpcs=limits.answering + limits.watching + limits.unsigned + SPARE_CALLS,

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from neurons.ports import PeerUnreachable, StoreUnavailable
 from neurons.records import Change, CommitmentRow, MinerRow, RoundRow, SubmissionRow
-from neurons.telemetry import AnswerTaken, CallMade, CallRefused, StoreFailed
+from neurons.telemetry import AnswerTaken, CallMade, CallRefused, StoreFailed, adopt_trace
 from neurons.validating.intake import take_answer, take_commitment
 from neurons.validating.parts import ValidatorParts
 from neurons.validating.refusals import offender_of, refusal_change
@@ -80,7 +80,7 @@ class Asker:
         body = codec.encode(question)
 
         async def ask(miner: MinerRow) -> None:
-            heard = await self._ask(miner.endpoint, miner.hotkey, Purpose.COMMIT, body, until_ms=times.commit_closes_ms)
+            heard = await self._ask(miner, Purpose.COMMIT, body, until_ms=times.commit_closes_ms)
             reply = _expected(heard.opened.message, CommitReply)
             if reply.round_id != row.round_id:
                 raise Rejected("the commitment names another round than the one that was asked")
@@ -117,7 +117,7 @@ class Asker:
         async def ask(miner: MinerRow) -> None:
             commitment = committed[miner.hotkey]
             body = codec.encode(RevealRequest(row.round_id, opening.anchor_at_ms, self._receipt(commitment)))
-            heard = await self._ask(miner.endpoint, miner.hotkey, Purpose.REVEAL, body, until_ms=times.reveal_closes_ms)
+            heard = await self._ask(miner, Purpose.REVEAL, body, until_ms=times.reveal_closes_ms)
             reply = _expected(heard.opened.message, RevealReply)
             taken = take_answer(
                 opening,
@@ -146,7 +146,7 @@ class Asker:
         bodies = {miner.hotkey: codec.encode(feedback) for miner, feedback in miners}
 
         async def one(miner: MinerRow) -> None:
-            await self._call(miner.endpoint, miner.hotkey, Purpose.FEEDBACK, bodies[miner.hotkey], until_ms=until_ms)
+            await self._traced_call(miner, Purpose.FEEDBACK, bodies[miner.hotkey], until_ms=until_ms)
 
         await self._all([miner for miner, _ in miners], Purpose.FEEDBACK, one)
 
@@ -157,7 +157,8 @@ class Asker:
         """
         until = self._parts.clock.now_ms() + self._parts.params.wire.call_timeout_ms
         body = codec.encode(DescribeRequest())
-        heard = await self._call(endpoint, hotkey, Purpose.DESCRIBE, body, until_ms=until)
+        nonce = self._parts.entropy.bytes(NONCE_BYTES)
+        heard = await self._call(endpoint, hotkey, Purpose.DESCRIBE, body, nonce=nonce, until_ms=until)
         return _expected(heard.opened.message, DescribeReply)
 
     def _note(self, opening: Opening, miner: Hotkey, status: str) -> None:
@@ -200,7 +201,7 @@ class Asker:
                 if miner.suspended_until_ms <= now:
                     calls.create_task(guarded(miner))
 
-    async def _ask(self, endpoint: str, hotkey: Hotkey, purpose: Purpose, body: bytes, *, until_ms: int) -> Heard:
+    async def _ask(self, miner: MinerRow, purpose: Purpose, body: bytes, *, until_ms: int) -> Heard:
         """One question, asked again while the window is open and nothing has come that the miner signed.
 
         Who alters a reply on its way, or a miner whose clock is a little slow, costs a call and not the round.
@@ -208,14 +209,22 @@ class Asker:
         clock = self._parts.clock
         for _ in range(ATTEMPTS - 1):
             try:
-                return await self._call(endpoint, hotkey, purpose, body, until_ms=until_ms)
+                return await self._traced_call(miner, purpose, body, until_ms=until_ms)
             except (PeerUnreachable, Rejected, Ignored) as error:
                 if offender_of(error) is not None:
                     raise
                 await clock.sleep_until(clock.now_ms() + (until_ms - clock.now_ms()) // 4)
-        return await self._call(endpoint, hotkey, purpose, body, until_ms=until_ms)
+        return await self._traced_call(miner, purpose, body, until_ms=until_ms)
 
-    async def _call(self, endpoint: str, hotkey: Hotkey, purpose: Purpose, body: bytes, *, until_ms: int) -> Heard:
+    async def _traced_call(self, miner: MinerRow, purpose: Purpose, body: bytes, *, until_ms: int) -> Heard:
+        """A call under whose nonce the rest of this task is logged: the miner logs and stores the same one."""
+        nonce = self._parts.entropy.bytes(NONCE_BYTES)
+        adopt_trace(nonce)
+        return await self._call(miner.endpoint, miner.hotkey, purpose, body, nonce=nonce, until_ms=until_ms)
+
+    async def _call(
+        self, endpoint: str, hotkey: Hotkey, purpose: Purpose, body: bytes, *, nonce: bytes, until_ms: int
+    ) -> Heard:
         parts = self._parts
         async with self._slots:
             now = parts.clock.now_ms()
@@ -228,7 +237,7 @@ class Asker:
                 key=parts.key,
                 params=parts.params,
                 recipient=hotkey,
-                nonce=parts.entropy.bytes(NONCE_BYTES),
+                nonce=nonce,
                 issued_at_ms=now,
                 deadline_ms=deadline_after(now, timeout, parts.params.wire),
             )

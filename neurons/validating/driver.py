@@ -15,7 +15,7 @@ from typing import Final
 
 from neurons.ports import StoreUnavailable
 from neurons.records import Change, MinerRow, RoundRow
-from neurons.telemetry import RoundEntered, RoundSkipped, StoreFailed
+from neurons.telemetry import AnswerTaken, RoundEntered, RoundSkipped, StoreFailed
 from neurons.validating.asking import Asker
 from neurons.validating.epochs import Epochs
 from neurons.validating.opening import history_until_ms, opening_record
@@ -26,6 +26,7 @@ from protocol import codec
 from protocol.errors import TooLittleHistory
 from protocol.params import ChallengeParams
 from protocol.rules.calendar import next_anchor_ms, round_times, step_closes_ms
+from protocol.rules.challenges import SILENT, UNREVEALED
 from protocol.rules.rounds import (
     CLOCK_EVENTS,
     Effect,
@@ -83,10 +84,11 @@ class Driver:
             parts.telemetry.metrics.watch_due(due[0].due_at_ms)
             for row in due:
                 await self._move(row)
-        parts.telemetry.metrics.watch_due(None)
         await self._epochs.close_complete()
         next_due = await parts.store.next_due_ms()
-        return min(next_open, next_due) if next_due is not None else next_open
+        next_ms = min(next_open, next_due) if next_due is not None else next_open
+        parts.telemetry.metrics.watch_due(next_ms)
+        return next_ms
 
     def _longest_wait_ms(self) -> int:
         """The longest wait in this clock's own time: a scaled clock is not polled more often than a real one."""
@@ -268,7 +270,16 @@ class Driver:
         except BaseException:
             self._settling.forget(row.series, row.challenge)
             raise
+        self._note_absent(scored, settled)
         await self._tell(scored, settled)
+
+    def _note_absent(self, row: RoundRow, settled: SettledRound) -> None:
+        """Counts who said nothing; every other answer was counted when it came."""
+        for score in settled.scores.scores:
+            if score.status in (SILENT, UNREVEALED):
+                self._parts.telemetry.record(
+                    AnswerTaken(round_id=row.round_id, challenge=row.challenge, miner=score.hotkey, status=score.status)
+                )
 
     def _is_catching_up(self, row: RoundRow) -> bool:
         """Whether this node has just started and has not heard yet what became of the round's last close.

@@ -90,6 +90,7 @@ class ValidatorNode:
         gate = Gate(me=key.hotkey, accepted=[params], senders=registry)
         nonces = await store.live_nonces(now_ms=now)
         gate.restore(((row.hotkey, row.nonce, row.expires_at_ms) for row in nonces), now_ms=now)
+        telemetry.metrics.watch_rounds(await store.round_counts())
         news = News(key, params, clock, entropy)
         parts = ValidatorParts(
             key=key,

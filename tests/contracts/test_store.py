@@ -212,6 +212,7 @@ def test_due_rounds_come_oldest_due_first(on_store):
         await store.apply(Change(rounds=(later, never, *reversed(due))))
 
         assert due == list(await store.due_rounds(now_ms=30, limit=9))
+        assert {(later.challenge, later.state): 5} == dict(await store.round_counts())
         assert due[:2] == list(await store.due_rounds(now_ms=30, limit=2))
         assert 10 == await store.next_due_ms()
 

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import warnings
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from neurons.store.memory import MemoryStore
 from neurons.store.opening import open_store
 from neurons.store.sqlite import ReadOnlySqlite, SqliteStore
 from neurons.store.upgrade import MIGRATIONS
+from neurons.store.writer import Committer
 from protocol.errors import InvalidSetting
 from protocol.params import DEMO, MAIN
 from protocol.rules.ledger import AUG
@@ -358,6 +360,20 @@ def test_a_validators_database_stays_that_validators_whoever_else_may_open_it(pa
         assert before == await store.meta()
 
     on_file(path, check)
+
+
+def test_a_database_that_somebody_else_holds_is_waited_for_once_and_not_for_every_change(path):
+    asked: list[str] = []
+    with closing(sqlite._connect_writer(path)) as connection, closing(sqlite3.connect(path)) as somebody:
+        connection.execute("PRAGMA busy_timeout = 1")
+        connection.set_trace_callback(asked.append)
+        somebody.execute("BEGIN IMMEDIATE")
+        committer = Committer(connection)
+        outcomes = committer.commit([Change(rounds=(a_round(number),)) for number in range(20)])
+        assert [StoreUnavailable] * 20 == [type(outcome) for outcome in outcomes]
+        assert [1, 0] == [asked.count("BEGIN IMMEDIATE"), asked.count("COMMIT")]
+        somebody.rollback()
+        assert [None] == committer.commit([Change(rounds=(a_round(1),))])
 
 
 def test_open_store_knows_paths_urls_and_memory(path):

@@ -21,6 +21,7 @@ from neurons.telemetry import (
     Metrics,
     NodeStarted,
     RoundEntered,
+    RoundSkipped,
     StoreFailed,
     VenueFailed,
     VenueReported,
@@ -71,6 +72,12 @@ def test_a_round_is_counted_in_the_state_it_is_in(metrics):
 @pytest.mark.parametrize(
     ("event", "name", "labels", "expected"),
     [
+        (
+            RoundSkipped(series="BTC-USD", challenge="closes.point", anchor_at_ms=0, reason="too little history"),
+            "augury_rounds_skipped_total",
+            POINT,
+            1,
+        ),
         (
             AnswerTaken(round_id=ROUND, challenge="closes.point", miner=KEY, status="valid"),
             "augury_answers_total",
