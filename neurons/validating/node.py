@@ -85,7 +85,8 @@ class ValidatorNode:
         registry = Registry(await store.miners())
         histories = {name: CloseHistory(name, params) for name in series}
         for history in histories.values():
-            for row in await store.closes(history.series, from_ms=max(0, now - history.reach_ms), to_ms=now):
+            # Also those ahead of a clock that stepped back: agreed again, they would belie the rounds they have scored.
+            for row in await store.closes(history.series, from_ms=max(0, now - history.reach_ms), to_ms=FAR_MS):
                 history.add(row.close_at_ms, row.close_e8)
         gate = Gate(me=key.hotkey, accepted=[params], senders=registry)
         nonces = await store.live_nonces(now_ms=now)
