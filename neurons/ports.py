@@ -26,10 +26,12 @@ from neurons.records import (
     RoundRow,
     ScoreRow,
     SubmissionRow,
+    Tally,
 )
 from protocol.errors import NodeFault
 from protocol.messages import Purpose
 from protocol.rules.ledger import Balances, Transaction
+from protocol.rules.skill import BlockSums
 from protocol.units import Digest, Hotkey, PriceE8, RoundId, UnixMs
 
 
@@ -198,6 +200,16 @@ class StoreReader(Protocol):
         self, series: str, challenge: str, *, from_ms: int = 0, hotkey: Hotkey | None = None
     ) -> Sequence[ScoreRow]:
         """Scores of rounds anchored at or after from_ms, by anchor then hotkey."""
+        ...
+
+    async def block_sums(
+        self, series: str, challenge: str, *, from_ms: int, block_ms: int
+    ) -> Mapping[Hotkey, Sequence[BlockSums]]:
+        """Those scores summed by miner and block, oldest block first; block n spans [n, n + 1) * block_ms by anchor."""
+        ...
+
+    async def tallies(self, series: str, challenge: str, *, from_ms: int) -> Mapping[Hotkey, Tally]:
+        """Those scores counted by miner, in the order of hotkeys."""
         ...
 
     async def round_scores(self, round_id: RoundId) -> Sequence[ScoreRow]: ...

@@ -142,6 +142,15 @@ class ScoreRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """One miner's scores, counted: rounds, those with a valid answer, the sum of its gains. Not a row of its own."""
+
+    rounds: int
+    valid: int
+    gain_sum_nano: int
+
+
+@dataclass(frozen=True, slots=True)
 class PayRow:
     """The arithmetic of one accrual. Key: round_id, hotkey. Upsert. `detail`: canonical JSON of every figure used."""
 

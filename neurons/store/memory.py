@@ -28,9 +28,12 @@ from neurons.records import (
     RoundRow,
     ScoreRow,
     SubmissionRow,
+    Tally,
 )
 from neurons.store.errors import RowRefused
+from protocol.rules.challenges import VALID
 from protocol.rules.ledger import Account, Balances, Transaction, Unit
+from protocol.rules.skill import BlockSums, RoundSkill, add_rounds
 from protocol.units import Digest, Hotkey, Micros, RoundId, UnixMs
 
 INT64: Final = 2**63
@@ -236,6 +239,24 @@ class MemoryStore:
         else:
             found = [rows[hotkey] for rows in within if hotkey in rows]
         return sorted(found, key=lambda row: (row.anchor_at_ms, row.hotkey, row.round_id))
+
+    async def block_sums(
+        self, series: str, challenge: str, *, from_ms: int, block_ms: int
+    ) -> Mapping[Hotkey, Sequence[BlockSums]]:
+        found: dict[Hotkey, dict[int, BlockSums]] = {}
+        for row in await self.scores(series, challenge, from_ms=from_ms):
+            one = RoundSkill(row.anchor_at_ms // block_ms, row.anchor_at_ms, row.gain_nano, row.baseline_loss_nano)
+            found[row.hotkey] = add_rounds(found.get(row.hotkey, {}), [one])
+        return {hotkey: [blocks[block] for block in sorted(blocks)] for hotkey, blocks in sorted(found.items())}
+
+    async def tallies(self, series: str, challenge: str, *, from_ms: int) -> Mapping[Hotkey, Tally]:
+        found: dict[Hotkey, list[ScoreRow]] = {}
+        for row in await self.scores(series, challenge, from_ms=from_ms):
+            found.setdefault(row.hotkey, []).append(row)
+        return {
+            hotkey: Tally(len(rows), sum(row.status == VALID for row in rows), sum(row.gain_nano for row in rows))
+            for hotkey, rows in sorted(found.items())
+        }
 
     async def round_scores(self, round_id: RoundId) -> Sequence[ScoreRow]:
         found = self._scores.get(round_id, {})

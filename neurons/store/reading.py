@@ -25,7 +25,9 @@ from neurons.records import (
     RoundRow,
     ScoreRow,
     SubmissionRow,
+    Tally,
 )
+from neurons.store import sums
 from neurons.store.evidence import join
 from neurons.store.schema import (
     accounts,
@@ -51,7 +53,9 @@ from neurons.store.schema import (
     transactions,
 )
 from protocol.messages import Answer
+from protocol.rules.challenges import VALID
 from protocol.rules.ledger import Account, Balances, Posting, Transaction, Unit
+from protocol.rules.skill import BlockSums
 from protocol.units import Digest, Hotkey, Micros, RoundId, UnixMs
 
 TRANSACTIONS_A_PAGE: Final = 500
@@ -260,6 +264,19 @@ class Reader:
         if hotkey is not None:
             query = query.where(hotkeys.c.hotkey == hotkey)
         return [ScoreRow(*row) for row in await self._rows(query)]
+
+    async def block_sums(
+        self, series: str, challenge: str, *, from_ms: int, block_ms: int
+    ) -> Mapping[Hotkey, Sequence[BlockSums]]:
+        query = sums.block_sums(series, challenge, from_ms=from_ms, block_ms=block_ms)
+        found: dict[Hotkey, list[BlockSums]] = {}
+        for hotkey, *told in await self._rows(query):
+            found.setdefault(hotkey, []).append(BlockSums(*told))
+        return found
+
+    async def tallies(self, series: str, challenge: str, *, from_ms: int) -> Mapping[Hotkey, Tally]:
+        query = sums.tallies(series, challenge, valid=VALID, from_ms=from_ms)
+        return {hotkey: Tally(*told) for hotkey, *told in await self._rows(query)}
 
     async def round_scores(self, round_id: RoundId) -> Sequence[ScoreRow]:
         query = SCORE.where(round_keys.c.round_id == round_id).order_by(hotkeys.c.hotkey)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from neurons.ports import StoreReader
-from neurons.records import PayRow, RoundRow, ScoreRow, SubmissionRow
+from neurons.records import PayRow, RoundRow, ScoreRow, SubmissionRow, Tally
 from neurons.validating.settling import Settling
 from neurons.validating.telling import round_summary
 from protocol import codec
@@ -65,19 +65,19 @@ class Readings:
             raise InvalidRequest(f"no challenge is called {request.challenge!r}", field="challenge")
         book = await self._settling.remembered(request.series, request.challenge)
         since = max(0, now_ms - self._params.skill.memory_ms)
-        scores = await self._store.scores(request.series, request.challenge, from_ms=since)
+        tallies = await self._store.tallies(request.series, request.challenge, from_ms=since)
         balances = await self._store.balances()
         standings = []
         for hotkey in book.hotkeys():
-            own = [score for score in scores if score.hotkey == hotkey]
+            own = tallies.get(hotkey, Tally(0, 0, 0))
             proof = book.prove(hotkey, as_of_ms=now_ms)
             standings.append(
                 Standing(
                     hotkey=hotkey,
-                    rounds=len(own),
-                    valid=sum(score.status == VALID for score in own),
+                    rounds=own.rounds,
+                    valid=own.valid,
                     blocks=proof.blocks,
-                    mean_gain_nano=_mean([score.gain_nano for score in own]),
+                    mean_gain_nano=Nano(round_div(own.gain_sum_nano, own.rounds) if own.rounds else 0),
                     lower_bound_nano=proof.lower_bound_nano,
                     skill_nano=proof.skill_nano,
                     accrued_micros=_accrued(balances, request.series, request.challenge, hotkey),
@@ -260,7 +260,3 @@ def _accrued(balances: Mapping[tuple[Account, Unit], Micros], series: str, chall
             if unit == AUG and account.startswith(prefix + "/") and account.endswith("/" + suffix)
         )
     )
-
-
-def _mean(values: Sequence[int]) -> Nano:
-    return Nano(round_div(sum(values), len(values))) if values else Nano(0)

@@ -18,7 +18,7 @@ from protocol import codec
 from protocol.messages import Opening
 from protocol.params import NetworkParams
 from protocol.rules.calendar import epoch_of
-from protocol.rules.challenges import UNREVEALED, Entry, MinerScore, RoundScores, kind_of
+from protocol.rules.challenges import UNREVEALED, Entry, RoundScores, kind_of
 from protocol.rules.emission import epoch_pool_micros
 from protocol.rules.ledger import (
     Pool,
@@ -117,12 +117,8 @@ class Settling:
         if not scored:
             return book, None
         newest = max(scored)
-        by_anchor: dict[UnixMs, list[ScoreRow]] = {}
-        for score in await self._store.scores(series, challenge, from_ms=book.remembers_from_ms(newest)):
-            by_anchor.setdefault(score.anchor_at_ms, []).append(score)
-        for anchor, scores in sorted(by_anchor.items()):
-            told = [MinerScore(s.hotkey, s.status, s.loss_nano, s.gain_nano) for s in scores]
-            book.remember(anchor, scores[0].baseline_loss_nano, told)
+        since, block_ms = book.remembers_from_ms(newest), self._params.skill.block_steps * self._params.time.step_ms
+        book.recall(await self._store.block_sums(series, challenge, from_ms=since, block_ms=block_ms))
         return book, newest
 
     async def _restored(self, series: str, challenge: str) -> ChallengeBook:

@@ -50,6 +50,10 @@ class ChallengeBook:
                 blocks = {index: sums for index, sums in blocks.items() if index >= oldest}
             self._blocks[score.hotkey] = blocks
 
+    def recall(self, blocks: Mapping[Hotkey, Sequence[BlockSums]]) -> None:
+        """Takes back whole blocks instead of the rounds that they are the sums of, in place of all that was held."""
+        self._blocks = {hotkey: {sums.block: sums for sums in held} for hotkey, held in blocks.items()}
+
     def compare(self, anchor_at_ms: UnixMs, sigma_pico: Pico, selected: Mapping[Hotkey, Entry]) -> None:
         """Adds a round's valid answers to the window in which copies are found."""
         answers = {
