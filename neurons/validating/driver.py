@@ -168,9 +168,13 @@ class Driver:
         if moved.state == RoundState.FINAL:
             self._epochs.note(moved)
 
-    def _advanced(self, row: RoundRow, event: Event) -> tuple[RoundRow, tuple[Effect, ...]]:
+    def _advanced(
+        self, row: RoundRow, event: Event, *, now_ms: UnixMs | None = None
+    ) -> tuple[RoundRow, tuple[Effect, ...]]:
+        """now_ms: when what led to the event was looked at; else this moment."""
+        now_ms = self._parts.clock.now_ms() if now_ms is None else now_ms
         before = Round(row.round_id, row.challenge, row.anchor_at_ms, RoundState(row.state), row.due_at_ms)
-        after, effects = advance(before, event, time=self._parts.params.time, now_ms=self._parts.clock.now_ms())
+        after, effects = advance(before, event, time=self._parts.params.time, now_ms=now_ms)
         return replace(row, state=after.state, due_at_ms=after.due_at_ms), effects
 
     async def _missed_window(self, row: RoundRow) -> bool:
@@ -257,7 +261,7 @@ class Driver:
             return
         if await self._earlier_unscored(row):
             event, truth, reason = Event.TRUTH_AWAITED, None, "an earlier round is not scored yet"
-        moved, _ = self._advanced(row, event)
+        moved, _ = self._advanced(row, event, now_ms=now)
         moved = replace(moved, reason=reason)
         if truth is None:
             await parts.store.apply(Change(rounds=(moved,)))

@@ -28,7 +28,7 @@ from protocol.params import NetworkParams
 from protocol.units import HOUR_MS, MINUTE_MS, UnixMs
 from tests.support.brisk import BRISK, resigned
 from tests.support.memory_network import Faults
-from tests.support.virtual_time import run_virtual
+from tests.support.virtual_time import VirtualClock, run_virtual
 from tests.support.world import SERIES, Answering, Guessing, RunningMiner, World
 
 HISTORY_STEPS = 300
@@ -167,11 +167,13 @@ def play_eventful(
     params: NetworkParams = EVENTFUL,
     shape: MarketShape = GAPPY,
     history_steps: int = HISTORY_STEPS,
+    clock: VirtualClock | None = None,
 ) -> MemoryStore:
     """Runs a scenario and returns its validator's store."""
 
     async def main() -> MemoryStore:
         world = EventfulWorld(params, shape, history_steps)
+        world.clock = clock or world.clock
         try:
             await world.start_validator()
             await scenario(world)

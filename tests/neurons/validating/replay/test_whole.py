@@ -7,6 +7,7 @@ import json
 import shutil
 import sqlite3
 from collections import Counter
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from neurons.validating.replay.findings import CannotReplay, Findings
 from neurons.validating.replay.rounds import ABSENT, GONE, HISTORY_GONE, SHARING_GONE
 from neurons.validating.replay.whole import replay_database
 from protocol import codec
-from protocol.units import HOUR_MS, MINUTE_MS, Pico
+from protocol.units import HOUR_MS, MINUTE_MS, Pico, UnixMs
 from tests.support.brisk import ANCHOR, PATHS, POINT
 from tests.support.eventful import (
     EVENTFUL,
@@ -31,6 +32,7 @@ from tests.support.eventful import (
     on_disk,
     play_eventful,
 )
+from tests.support.virtual_time import VirtualClock
 from tests.support.world import Guessing, signing_key
 
 NOON = ANCHOR + 6 * HOUR_MS
@@ -313,6 +315,25 @@ def test_a_challenge_that_is_joined_later_counts_from_then_on(tmp_path):
     assert ANCHOR + 3 * HOUR_MS == scores[0].anchor_at_ms
     assert {"valid"} == {score.status for score in scores}
     assert [] == findings_of(on_disk(store, tmp_path / "joined.sqlite")).differences
+
+
+def test_a_clock_that_runs_while_the_validator_works_makes_no_difference(tmp_path):
+    class RunningClock(VirtualClock):
+        """Some milliseconds later at each look, as a real one."""
+
+        def __init__(self) -> None:
+            self.looks = count()
+
+        def now_ms(self) -> UnixMs:
+            return UnixMs(super().now_ms() + next(self.looks) % 7)
+
+    async def few_hours(world: EventfulWorld) -> None:
+        await world.miner("alice", Knowing(world.generated, 1))
+        await world.until(ANCHOR + 3 * HOUR_MS)
+
+    findings = findings_of(on_disk(play_eventful(few_hours, clock=RunningClock()), tmp_path / "running.sqlite"))
+    assert [] == findings.differences
+    assert {} == findings.unchecked
 
 
 def test_evidence_that_retention_let_go_is_counted_and_named_and_the_rest_still_checked(store, true_findings, tmp_path):
