@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from neurons.ports import Candle, PriceVenue, VenueUnavailable
 from protocol.errors import TooLittleHistory
 from protocol.units import PRICE_SCALE
 
-PAGE: int = 1_000
+PAGE: Final = 1_000
+SPARE_STEPS: Final = 12
+"""Held beyond the lookback: a gap just where the window begins must not make it too short."""
 
 
 class WindowFeed(Protocol):
@@ -49,7 +51,7 @@ class CandleFeed:
             newest = max(self._candles, default=None)
             if newest is None or newest + 2 * self._step_ms <= until_ms:
                 await self._refresh(until_ms)
-        kept = [c for t, c in sorted(self._candles.items()) if t + self._step_ms <= until_ms][-self._lookback :]
+        kept = [c for t, c in sorted(self._candles.items()) if t + self._step_ms <= until_ms]
         if not kept:
             raise TooLittleHistory(f"{self.series}: no candle ends at or before {until_ms}", series=self.series)
         columns = {
@@ -74,17 +76,18 @@ class CandleFeed:
             newest = max(self._candles, default=0)
             if newest + 3 * self._step_ms <= until_ms:
                 raise VenueUnavailable(f"{self.series}: no venue answers ({'; '.join(reasons)})", series=self.series)
-        oldest_kept = until_ms - (self._lookback + 2) * self._step_ms
+        oldest_kept = until_ms - (self._lookback + SPARE_STEPS) * self._step_ms
         self._candles = {t: c for t, c in self._candles.items() if t >= oldest_kept}
 
     async def _fetch(self, venue: PriceVenue, until_ms: int) -> None:
-        since = max(self._candles, default=until_ms - (self._lookback + 1) * self._step_ms)
+        """Page after page until nothing newer comes: a page may be short of its limit and yet not be the last."""
+        since = max(self._candles, default=until_ms - (self._lookback + SPARE_STEPS) * self._step_ms)
         since -= since % self._step_ms
         while since + self._step_ms <= until_ms:
             page = await venue.closed_candles(since_ms=since, limit=PAGE)
-            self._candles.update((candle.open_time_ms, candle) for candle in page)
-            if len(page) < PAGE:
+            if not page or page[-1].open_time_ms < since:
                 return
+            self._candles.update((candle.open_time_ms, candle) for candle in page)
             since = page[-1].open_time_ms + self._step_ms
 
     async def aclose(self) -> None:
