@@ -21,6 +21,7 @@ from protocol import codec
 from protocol.messages import Answer
 from protocol.params import NetworkParams
 from protocol.rules.calendar import epoch_bounds_ms, epoch_of, epoch_payable_from_ms, round_times
+from protocol.rules.prices import Reason
 from protocol.rules.rounds import RoundState
 from protocol.units import DAY_MS, Digest, Hotkey, Micros, Nano, Pico, PriceE8, RoundId, UnixMs
 
@@ -75,7 +76,8 @@ def _closes(series: str, params: NetworkParams, begins_ms: int, now_ms: int) -> 
     start = begins_ms - (params.loss.sigma_window_steps + time.steps) * time.step_ms
     for at in range(start - start % time.step_ms, now_ms - time.settle_delay_ms, time.step_ms):
         price = PriceE8(round(60_000e8 * (1 + 0.01 * np.sin(at / time.step_ms / 50))))
-        yield CloseRow(series, UnixMs(at), 0, price, "", b"[]", UnixMs(at + time.settle_delay_ms))
+        known = UnixMs(at + time.settle_delay_ms)
+        yield CloseRow(series, UnixMs(at), 0, price, Reason.MEDIAN, b'{"reports":[],"verdicts":[]}', known)
 
 
 def _round(params: NetworkParams, series: str, anchor: UnixMs, now_ms: int) -> RoundRow:
