@@ -23,6 +23,7 @@ LONGEST_NAP_S: Final = 20.0
 class ScaledClock:
     """A clock that agrees with the wall at one instant and runs `scale` times as fast from there.
 
+    Until the wall reaches that instant the clock stands still: a demo's processes come up before its time begins.
     Processes that are given the same two origins and scale agree on the time. With scale 600, five minutes
     pass in half a second.
     """
@@ -35,13 +36,17 @@ class ScaledClock:
 
     def now_ms(self) -> UnixMs:
         """The time now, rounded down to a whole millisecond."""
-        passed_ns = time.time_ns() - self.wall_origin_ms * NS_PER_MS
-        return UnixMs(self.sim_origin_ms + passed_ns * self.scale // NS_PER_MS)
+        return UnixMs(self.sim_origin_ms + max(0, self._passed_ns()) * self.scale // NS_PER_MS)
+
+    def _passed_ns(self) -> int:
+        """Wall time since the origin; negative while the clock still stands."""
+        return time.time_ns() - self.wall_origin_ms * NS_PER_MS
 
     async def sleep_until(self, at_ms: int) -> None:
         """Returns at or just after at_ms; at once when that has passed, and also when the wall clock jumps past it."""
-        while (left_ms := at_ms - self.now_ms()) > 0:  # noqa: ASYNC110 - time is what it waits for, no event
-            await asyncio.sleep(min(self.wall_seconds(left_ms), LONGEST_NAP_S))
+        while (left_ms := at_ms - self.now_ms()) > 0:
+            standing_s = max(0, -self._passed_ns()) / (NS_PER_MS * SECOND_MS)
+            await asyncio.sleep(min(standing_s + self.wall_seconds(left_ms), LONGEST_NAP_S))
 
     def timeout(self, ms: int) -> AbstractAsyncContextManager[object]:
         """Raises TimeoutError out of its block when the block takes longer than ms of this clock."""

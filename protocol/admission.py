@@ -29,7 +29,7 @@ from protocol.errors import RateLimited, StandingTooLow, UnknownSender, WrongPur
 from protocol.messages import Header, Message, Purpose
 from protocol.nonces import NonceTable
 from protocol.params import NetworkParams, WireParams
-from protocol.units import Digest, Hotkey, UnixMs, short
+from protocol.units import SECOND_MS, Digest, Hotkey, UnixMs, short
 from protocol.wrapper import check_size, split_envelope
 
 OPEN_TO_ANYONE: Final = frozenset({Purpose.REGISTER, Purpose.ROUNDS, Purpose.STANDINGS, Purpose.EXPLAIN, Purpose.WATCH})
@@ -135,7 +135,7 @@ class Gate:
         check_signature(header, header_bytes, signature)
         if standing.suspended_until_ms > now_ms:
             raise StandingTooLow(
-                f"suspended until {standing.suspended_until_ms}",
+                f"suspended for {(standing.suspended_until_ms - now_ms) // SECOND_MS} more seconds",
                 suspended_until_ms=standing.suspended_until_ms,
                 sender=header.sender,
             )

@@ -169,6 +169,18 @@ class WireParams:
 
 
 @dataclass(frozen=True, slots=True)
+class StandingParams:
+    """What offences cost: faults that the offender's own signature proves. Each further one doubles the suspension."""
+
+    offences_forgiven: int = 4
+    """So many offences have no consequence but the cap loss; the next one suspends."""
+    first_suspension_ms: int = 10 * MINUTE_MS
+    """How long the first suspension lasts."""
+    longest_suspension_ms: int = 24 * HOUR_MS
+    """No suspension lasts longer."""
+
+
+@dataclass(frozen=True, slots=True)
 class RetentionParams:
     """What is kept how long (rules.md 8); digests and scores stay for ever."""
 
@@ -194,6 +206,7 @@ class NetworkParams:
     pay: PayParams = field(default_factory=PayParams)
     truth: TruthParams = field(default_factory=TruthParams)
     wire: WireParams = field(default_factory=WireParams)
+    standing: StandingParams = field(default_factory=StandingParams)
     retention: RetentionParams = field(default_factory=RetentionParams)
 
     def canonical_bytes(self) -> bytes:
@@ -242,6 +255,7 @@ _SECTIONS: Final[dict[str, Any]] = {
     "pay": PayParams,
     "truth": TruthParams,
     "wire": WireParams,
+    "standing": StandingParams,
     "retention": RetentionParams,
 }
 
@@ -260,6 +274,7 @@ DEMO: Final = replace(
         dispute_window_ms=10 * MINUTE_MS,
         epoch_ms=2 * HOUR_MS,
     ),
+    standing=replace(MAIN.standing, longest_suspension_ms=40 * MINUTE_MS),
     pay=replace(MAIN.pay, bootstrap_share_ppm=200_000),
     wire=replace(
         MAIN.wire,

@@ -12,18 +12,19 @@ from typing import Final
 
 from neurons.records import MinerRow
 from protocol.admission import SenderStanding
-from protocol.units import HOUR_MS, MINUTE_MS, Hotkey, UnixMs
+from protocol.params import MAIN, StandingParams
+from protocol.units import Hotkey, UnixMs
 
-OFFENCES_BEFORE_SUSPENSION: Final = 5
-FIRST_SUSPENSION_MS: Final = 10 * MINUTE_MS
-LONGEST_SUSPENSION_MS: Final = 24 * HOUR_MS
+LONGEST_DOUBLING: Final = 16
+"""Beyond this many doublings every suspension is the longest."""
 
 
 class Registry:
-    """Registered miners by hotkey. Suspension doubles with every further offence, up to a day."""
+    """Registered miners by hotkey. Suspension doubles with every further offence, up to the longest."""
 
-    def __init__(self, rows: Iterable[MinerRow] = ()) -> None:
+    def __init__(self, rows: Iterable[MinerRow] = (), *, standing: StandingParams = MAIN.standing) -> None:
         self._rows = {row.hotkey: row for row in rows}
+        self._standing = standing
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -59,9 +60,10 @@ class Registry:
             return None
         offences = known.offences + 1
         until = known.suspended_until_ms
-        beyond = offences - OFFENCES_BEFORE_SUSPENSION
+        beyond = offences - 1 - self._standing.offences_forgiven
         if beyond >= 0:
-            until = now_ms + min(FIRST_SUSPENSION_MS * 2 ** min(beyond, 16), LONGEST_SUSPENSION_MS)
+            doubled = self._standing.first_suspension_ms * 2 ** min(beyond, LONGEST_DOUBLING)
+            until = now_ms + min(doubled, self._standing.longest_suspension_ms)
         row = replace(known, offences=offences, suspended_until_ms=until)
         self._rows[hotkey] = row
         return row

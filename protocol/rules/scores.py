@@ -111,7 +111,7 @@ def crps_numerators(answers: NanoReturns, truth: Sequence[Nano | None]) -> NDArr
     2**53 = 9.0e15: sum (2i+1) |x_(i)| <= 1e6 * 2e9 = 2e15, and sum |max(x_i, y)| <= 1000 * 5e10 = 5e13. The last
     line is int64: 2 * 1000 * 5e13 + 2e15 + 1e6 * 5e10 < 1.6e17 < 2**63.
     """
-    n, m, steps = _checked_shape(answers, truth)
+    n, _, steps = _checked_shape(answers, truth)
     scored = [k for k, y in enumerate(truth) if y is not None]
     outcome = np.array([y for y in truth if y is not None], dtype=np.int64)
     if outcome.size and max(int(outcome.max()), -int(outcome.min())) > MAX_ABS_TRUTH_NANO:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from neurons.validating.handlers import Doorkeeping, is_private
-from neurons.validating.registry import FIRST_SUSPENSION_MS, OFFENCES_BEFORE_SUSPENSION, Registry
+from neurons.validating.registry import Registry
 from protocol.answers import answer_of
 from protocol.envelope import open_reply, seal
 from protocol.errors import AuguryError
 from protocol.messages import NONCE_BYTES, RegisterRequest, RoundsRequest
+from protocol.params import MAIN
 from protocol.units import HOUR_MS, MINUTE_MS, SECOND_MS, UnixMs
 from tests.support.brisk import ANCHOR, BRISK, PATHS, POINT, outcome_of, rows_of
 from tests.support.memory_network import Faults
@@ -166,11 +167,15 @@ def test_repeated_offences_suspend_a_miner_which_is_then_silent_and_comes_back()
             [bob] = [row for row in await world.validator_store.miners() if row.hotkey == BOB.hotkey]
             if bob.suspended_until_ms:
                 break
-        assert OFFENCES_BEFORE_SUSPENSION <= bob.offences
+        assert MAIN.standing.offences_forgiven < bob.offences
         with pytest.raises(AuguryError) as error:
             await ask(world, RoundsRequest(), key=BOB)
         assert "standing-too-low" == error.value.code
-        assert world.clock.now_ms() < bob.suspended_until_ms <= world.clock.now_ms() + 2 * FIRST_SUSPENSION_MS
+        assert (
+            world.clock.now_ms()
+            < bob.suspended_until_ms
+            <= world.clock.now_ms() + 2 * MAIN.standing.first_suspension_ms
+        )
 
         suspended_at = world.clock.now_ms()
         await world.stop_validator()
