@@ -29,9 +29,11 @@ from neurons.validating.replay.whole import VALIDATOR, replay_database
 from runnable.plain_errors import run_plainly
 
 DIFFERENT: Final = 1
+BRIEF: Final = 40
+"""Longer values are cut in the table; `--json` has them whole."""
 MEANINGS: Final = {
     "closes": "agreed again from the venues' reports",
-    "openings": "opening records: identity, sigma, digest of the history",
+    "openings": "identity, sigma, digest of the history",
     "commitments": "signature, sender, recipient, time, window",
     "answers": "the same, and the commitment, shape and numbers",
     "rounds": "state, truth, baseline loss",
@@ -62,7 +64,7 @@ def replay(
     database: Annotated[Path, typer.Argument(help="A validator's SQLite database.")],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
-    most: Annotated[int, typer.Option(min=1, help="Differences shown in the table; all are counted.")] = 50,
+    most: Annotated[int, typer.Option(min=1, help="Differences shown in the table; all are counted.")] = 20,
 ) -> None:
     """Recompute every loss, share and balance of a validator's database and show what differs."""
     shown = Progress(
@@ -119,7 +121,8 @@ def show(replayed: Replayed, console: Console, *, most: int) -> None:
         console.print(f"  {name}: {value}", highlight=False)
     console.print(_checked(findings))
     for what, left in findings.unchecked.items():
-        console.print(f"[yellow]not checked:[/] {left.count} {what}; from {left.first} to {left.last}", highlight=False)
+        span = left.first if left.first == left.last else f"{left.first} to {left.last}"
+        console.print(f"[yellow]not checked:[/] {left.count} {what} ({span})", highlight=False)
     if findings.differences:
         console.print(_differences(findings, most))
     verdict = "[green]differences: none[/]" if not findings.total else f"[red]differences: {findings.total}[/]"
@@ -133,7 +136,7 @@ def _checked(findings: Findings) -> Table:
     table = Table(title="recomputed from the evidence", title_justify="left")
     table.add_column("what")
     table.add_column("checked", justify="right")
-    table.add_column("each: ", style="dim")
+    table.add_column("of each", style="dim")
     for what, meaning in MEANINGS.items():
         table.add_row(what, f"{findings.checked[what]:,}", meaning)
     return table
@@ -147,8 +150,12 @@ def _differences(findings: Findings, most: int) -> Table:
     for heading in ("table", "where", "miner", "field", "stored", "recomputed"):
         table.add_column(heading, overflow="fold")
     for one in shown:
-        table.add_row(one.table, one.where, one.miner, one.field, one.stored, one.recomputed)
+        table.add_row(one.table, one.where, one.miner, *map(_brief, (one.field, one.stored, one.recomputed)))
     return table
+
+
+def _brief(value: str) -> str:
+    return value if len(value) <= BRIEF else f"{value[: BRIEF // 2]}...{value[-8:]}"
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from protocol.units import Digest, Hotkey, Nano, Pico, UnixMs
 GONE: Final = "rounds whose evidence retention let go: losses taken as stored"
 SHARING_GONE: Final = "rounds whose sharing rests on answers that are gone: rho taken as stored"
 HISTORY_GONE: Final = "opening records from before the first close held here: sigma taken as stored"
-ABSENT: Final = "rounds void because the validator says that it was not there to ask"
+ABSENT: Final = "void because the validator says that it was not there to ask"
 
 SCORED: Final = frozenset({RoundState.RESOLVED, RoundState.FINAL})
 
