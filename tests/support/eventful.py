@@ -4,6 +4,7 @@ void rounds, closed epochs, pushed answers. Prices are generated; every close ca
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,17 +17,21 @@ from neurons.market.generated import GeneratedMarket, MarketShape, VenueShape
 from neurons.market.markets import SourceMarket
 from neurons.market.settling import SettleRules
 from neurons.records import Change, DraftRow
+from neurons.store.auditing import AuditSqlite
 from neurons.store.copying import copy_store
 from neurons.store.memory import MemoryStore
 from neurons.store.sqlite import SqliteStore
 from neurons.validating.node import ValidatorNode
+from neurons.validating.replay.findings import Findings
+from neurons.validating.replay.whole import replay_database
+from neurons.validator import earlier_closes
 from protocol.answers import answer_of
 from protocol.envelope import seal
 from protocol.messages import Answer, Opening, Purpose, RegisterRequest, SubmitRequest
 from protocol.messages.checks import SALT_BYTES
 from protocol.params import NetworkParams
 from protocol.units import HOUR_MS, MINUTE_MS, UnixMs
-from tests.support.brisk import BRISK, resigned
+from tests.support.brisk import ANCHOR, BRISK, resigned
 from tests.support.memory_network import Faults
 from tests.support.virtual_time import VirtualClock, run_virtual
 from tests.support.world import SERIES, Answering, Guessing, RunningMiner, World
@@ -47,6 +52,9 @@ EVENTFUL: NetworkParams = replace(
     skill=replace(BRISK.skill, memory_ms=8 * HOUR_MS, half_life_ms=2 * HOUR_MS),
     sharing=replace(BRISK.sharing, window_ms=4 * HOUR_MS),
 )
+
+NOON = ANCHOR + 6 * HOUR_MS
+"""When `a_morning` is over."""
 
 
 @dataclass
@@ -116,7 +124,9 @@ class EventfulWorld(World):
 
     async def start_validator(self) -> ValidatorNode:
         now, rules = self.clock.now_ms(), SettleRules.of(self.params)
-        earlier = await self.validator_store.closes(SERIES, from_ms=0, to_ms=now)
+        known = await self.validator_store.closes(SERIES, from_ms=0, to_ms=now)
+        newest = known[-1].close_at_ms if known else None
+        earlier = await earlier_closes(self.validator_store, SERIES, newest, self.params)
         if not earlier:
             past = agreed_closes(
                 self.sources,
@@ -194,3 +204,29 @@ def on_disk(store: MemoryStore, path: Path) -> Path:
 
     asyncio.run(copy())
     return path
+
+
+def findings_of(path: Path) -> Findings:
+    async def replay() -> Findings:
+        async with AuditSqlite.open(path) as database:
+            return await replay_database(database, lambda done, total: None)
+
+    return asyncio.run(replay())
+
+
+def execute(path: Path, statement: str, *values: object) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        return connection.execute(statement, values).fetchall()
+    finally:
+        connection.close()
+
+
+async def a_morning(world: EventfulWorld) -> None:
+    """Everybody, an answer that is pushed, one that is never revealed, and a miner that comes late."""
+    await everybody(world)
+    await eve_stops_before_the_reveals_of(world, ANCHOR, push=True)
+    await eve_stops_before_the_reveals_of(world, ANCHOR + HOUR_MS, push=False)
+    await world.until(ANCHOR + 2 * HOUR_MS)
+    await world.miner("gina", Knowing(world.generated, 9))
+    await world.until(NOON)
