@@ -139,7 +139,10 @@ class Market(Protocol):
     """The agreed closes of one series, as they become final."""
 
     def closes(self, *, since_ms: int) -> AsyncIterator[CloseRow]:
-        """Every grid instant after `since_ms` in order, agreed or missing; waits for what is not final yet."""
+        """Every grid instant after `since_ms` in order, agreed or missing; waits for what is not final yet.
+
+        Between them, corrections of earlier instants, each with a higher revision than the one before.
+        """
         ...
 
 
@@ -154,6 +157,10 @@ class StoreReader(Protocol):
 
     async def closes(self, series: str, *, from_ms: int, to_ms: int) -> Sequence[CloseRow]:
         """The newest revision of each close with from_ms <= close_at_ms <= to_ms, by time."""
+        ...
+
+    async def revisions(self, series: str, close_at_ms: int) -> Sequence[CloseRow]:
+        """Every revision of one close, the first one first."""
         ...
 
     async def round(self, round_id: RoundId) -> RoundRow | None: ...
@@ -203,9 +210,12 @@ class StoreReader(Protocol):
         ...
 
     async def block_sums(
-        self, series: str, challenge: str, *, from_ms: int, block_ms: int
+        self, series: str, challenge: str, *, from_ms: int, block_ms: int, before_ms: int | None = None
     ) -> Mapping[Hotkey, Sequence[BlockSums]]:
-        """Those scores summed by miner and block, oldest block first; block n spans [n, n + 1) * block_ms by anchor."""
+        """Those scores summed by miner and block, oldest block first; block n spans [n, n + 1) * block_ms by anchor.
+
+        before_ms: of rounds anchored before it only.
+        """
         ...
 
     async def tallies(self, series: str, challenge: str, *, from_ms: int) -> Mapping[Hotkey, Tally]:

@@ -56,7 +56,8 @@ class MinerRow:
 class CloseRow:
     """An agreed close, or the word that there is none. Key: series, close_at_ms, revision. Upsert.
 
-    `evidence`: canonical JSON of every venue's report and verdict.
+    `evidence`: canonical JSON of every venue's report and verdict. `agreed_at_ms`: of a correction (revision > 0),
+    when this node took it: rounds opened before then know the revision before.
     """
 
     series: str
@@ -73,7 +74,7 @@ class RoundRow:
     """A round and where it stands. Key: round_id. Upsert.
 
     `opening`: the encoded Opening message. `due_at_ms`: when something next has to happen to it (None: nothing more).
-    `provenance`: 'live' or 'fast-forward'.
+    `provenance`: 'live' or 'fast-forward'. `revision`: how often a correction of a close has re-scored it.
     """
 
     round_id: RoundId
@@ -91,6 +92,7 @@ class RoundRow:
     resolved_at_ms: UnixMs | None = None
     truth_digest: Digest | None = None
     baseline_loss_nano: Nano | None = None
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,12 +108,14 @@ async def earlier_closes(store: Store, series: str, newest_ms: int | None, param
     """The last stored closes, whose evidence says what the venues were like before a restart.
 
     Two basis windows back from the newest of them, not from now: however long the validator was away, it goes on
-    agreeing closes as one that never stopped.
+    agreeing closes as one that never stopped. Of a corrected close it is the first word: what venues are judged by
+    does not change with it.
     """
     if newest_ms is None:
         return ()
     since = newest_ms - 2 * params.truth.basis_window_steps * params.time.step_ms
-    return await store.closes(series, from_ms=since, to_ms=newest_ms)
+    newest = await store.closes(series, from_ms=since, to_ms=newest_ms)
+    return [(await store.revisions(series, row.close_at_ms))[0] if row.revision else row for row in newest]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -176,6 +176,10 @@ class MemoryStore:
         within = times[bisect_left(times, from_ms) : bisect_left(times, to_ms + 1)]
         return [known[time][max(known[time])] for time in within]
 
+    async def revisions(self, series: str, close_at_ms: int) -> Sequence[CloseRow]:
+        known = self._closes.get(series, {}).get(close_at_ms, {})
+        return [known[revision] for revision in sorted(known)]
+
     async def round(self, round_id: RoundId) -> RoundRow | None:
         return self._rounds.get(round_id)
 
@@ -241,10 +245,12 @@ class MemoryStore:
         return sorted(found, key=lambda row: (row.anchor_at_ms, row.hotkey, row.round_id))
 
     async def block_sums(
-        self, series: str, challenge: str, *, from_ms: int, block_ms: int
+        self, series: str, challenge: str, *, from_ms: int, block_ms: int, before_ms: int | None = None
     ) -> Mapping[Hotkey, Sequence[BlockSums]]:
         found: dict[Hotkey, dict[int, BlockSums]] = {}
         for row in await self.scores(series, challenge, from_ms=from_ms):
+            if before_ms is not None and row.anchor_at_ms >= before_ms:
+                break
             one = RoundSkill(row.anchor_at_ms // block_ms, row.anchor_at_ms, row.gain_nano, row.baseline_loss_nano)
             found[row.hotkey] = add_rounds(found.get(row.hotkey, {}), [one])
         return {hotkey: [blocks[block] for block in sorted(blocks)] for hotkey, blocks in sorted(found.items())}

@@ -29,9 +29,9 @@ from neurons.records import (
 )
 from neurons.store import sums
 from neurons.store.evidence import join
+from neurons.store.revisions import newest_closes, revisions_of
 from neurons.store.schema import (
     accounts,
-    closes,
     commitments,
     drafts,
     epochs,
@@ -166,19 +166,11 @@ class Reader:
         ]
 
     async def closes(self, series: str, *, from_ms: int, to_ms: int) -> Sequence[CloseRow]:
-        newer = closes.alias("newer")
-        newest = (
-            select(func.max(newer.c.revision))
-            .where(newer.c.series == closes.c.series, newer.c.close_at_ms == closes.c.close_at_ms)
-            .scalar_subquery()
-        )
-        query = (
-            select(closes)
-            .where(closes.c.series == series, closes.c.close_at_ms.between(from_ms, to_ms))
-            .where(closes.c.revision == newest)
-            .order_by(closes.c.close_at_ms)
-        )
+        query = newest_closes(series, from_ms=from_ms, to_ms=to_ms)
         return [CloseRow(*row) for row in await self._rows(query)]
+
+    async def revisions(self, series: str, close_at_ms: int) -> Sequence[CloseRow]:
+        return [CloseRow(*row) for row in await self._rows(revisions_of(series, close_at_ms))]
 
     async def round(self, round_id: RoundId) -> RoundRow | None:
         found = await self._rows(ROUND.where(round_keys.c.round_id == bindparam("round_id")), round_id=round_id)
@@ -266,9 +258,9 @@ class Reader:
         return [ScoreRow(*row) for row in await self._rows(query)]
 
     async def block_sums(
-        self, series: str, challenge: str, *, from_ms: int, block_ms: int
+        self, series: str, challenge: str, *, from_ms: int, block_ms: int, before_ms: int | None = None
     ) -> Mapping[Hotkey, Sequence[BlockSums]]:
-        query = sums.block_sums(series, challenge, from_ms=from_ms, block_ms=block_ms)
+        query = sums.block_sums(series, challenge, from_ms=from_ms, block_ms=block_ms, before_ms=before_ms)
         found: dict[Hotkey, list[BlockSums]] = {}
         for hotkey, *told in await self._rows(query):
             found.setdefault(hotkey, []).append(BlockSums(*told))

@@ -121,6 +121,7 @@ rounds = Table(
     _int("resolved_at_ms", null=True),
     _blob("truth_digest", null=True),
     _int("baseline_loss_nano", null=True),
+    _int("revision"),
     Index("rounds_due", "due_at_ms", sqlite_where=text("due_at_ms IS NOT NULL")),
     Index("rounds_by_question", "question", "anchor_at_ms"),
     Index("rounds_by_anchor", "anchor_at_ms"),

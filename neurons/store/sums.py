@@ -9,15 +9,16 @@ from sqlalchemy import Select, func, select
 from neurons.store.schema import hotkeys, questions, scores
 
 
-def block_sums(series: str, challenge: str, *, from_ms: int, block_ms: int) -> Select[Any]:
+def block_sums(
+    series: str, challenge: str, *, from_ms: int, block_ms: int, before_ms: int | None = None
+) -> Select[Any]:
     """(hotkey, block, rounds, sum of gains, sum of baseline losses), by hotkey and block."""
     block = scores.c.anchor_at_ms // block_ms
     figures = (func.count(), func.sum(scores.c.gain_nano), func.sum(scores.c.baseline_loss_nano))
-    sums = (
-        _scores(select(scores.c.hotkey, block.label("block"), *figures), series, challenge, from_ms)
-        .group_by(scores.c.hotkey, block)
-        .subquery()
-    )
+    asked = _scores(select(scores.c.hotkey, block.label("block"), *figures), series, challenge, from_ms)
+    if before_ms is not None:
+        asked = asked.where(scores.c.anchor_at_ms < before_ms)
+    sums = asked.group_by(scores.c.hotkey, block).subquery()
     rest = [column for column in sums.c if column.name != "hotkey"]
     named = select(hotkeys.c.hotkey, *rest).join_from(sums, hotkeys, sums.c.hotkey == hotkeys.c.id)
     return named.order_by(hotkeys.c.hotkey, sums.c.block)

@@ -233,6 +233,7 @@ class RowWriter:
                 r.resolved_at_ms,
                 r.truth_digest,
                 r.baseline_loss_nano,
+                r.revision,
             )
             for r in rows
         ]

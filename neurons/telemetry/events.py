@@ -137,6 +137,41 @@ class CloseMissing(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CloseCorrected(Event):
+    """A close was corrected in time: resolved rounds that it belongs to are scored again. None: it was missing."""
+
+    series: str
+    close_at_ms: int
+    revision: int
+    before_e8: int | None
+    after_e8: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectionDisputed(Event):
+    """A correction came that changes nothing, and why; it is kept on record."""
+
+    level = "warning"
+
+    series: str
+    close_at_ms: int
+    revision: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundRescored(Event):
+    """A resolved round was scored and accrued anew, after a correction of a close. reason: of which one."""
+
+    round_id: RoundId
+    series: str
+    challenge: str
+    anchor_at_ms: int
+    revision: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EpochPaid(Event):
     """An epoch's pool was closed: what miners were paid and what went to the reserve, in micro-units."""
 

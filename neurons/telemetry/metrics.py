@@ -17,9 +17,11 @@ from neurons.telemetry.events import (
     CallRefused,
     CallServed,
     CloseMissing,
+    CorrectionDisputed,
     EpochPaid,
     Event,
     RoundEntered,
+    RoundRescored,
     RoundSkipped,
     StoreFailed,
     VenueFailed,
@@ -49,6 +51,15 @@ class Metrics:
         )
         self._skipped = Counter(
             "augury_rounds_skipped", "Rounds that could not be opened.", ["challenge"], registry=registry
+        )
+        self._rescored = Counter(
+            "augury_rounds_rescored",
+            "Resolved rounds scored again after a correction.",
+            ["challenge"],
+            registry=registry,
+        )
+        self._disputed = Counter(
+            "augury_corrections_disputed", "Corrections that changed nothing.", ["series"], registry=registry
         )
         self._answers = Counter("augury_answers", "Answers by status.", ["challenge", "status"], registry=registry)
         self._refusals = Counter("augury_refusals", "Refused calls by code.", ["purpose", "code"], registry=registry)
@@ -105,6 +116,10 @@ class Metrics:
                     self._rounds.labels(challenge, previous).dec()
             case RoundSkipped(challenge=challenge):
                 self._skipped.labels(challenge).inc()
+            case RoundRescored(challenge=challenge):
+                self._rescored.labels(challenge).inc()
+            case CorrectionDisputed(series=series):
+                self._disputed.labels(series).inc()
             case AnswerTaken(challenge=challenge, status=status):
                 self._answers.labels(challenge, status).inc()
             case CallRefused(purpose=purpose, code=code):

@@ -1,8 +1,9 @@
 """The driver: the clock says what is due, the rules say what follows, the store keeps it, then it is done.
 
-One step opens the rounds whose time has come, moves every due round one state on, oldest due first and until none is
-left, and closes the epochs that are complete. Asking miners runs beside it, each window in a task of its own. A restart
-is the same step: whatever is due is due, and a window that is still open is asked again for what is missing.
+One step settles again what a correction has changed, opens the rounds whose time has come, moves every due round one
+state on, oldest due first and until none is left, and closes the epochs that are complete. Asking miners runs beside
+it, each window in a task of its own. A restart is the same step: whatever is due is due, and a window that is still
+open is asked again for what is missing.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from neurons.validating.asking import Asker
 from neurons.validating.epochs import Epochs
 from neurons.validating.opening import history_until_ms, opening_record
 from neurons.validating.parts import ValidatorParts
+from neurons.validating.rescoring import Rescoring
 from neurons.validating.settling import SettledRound, Settling
 from neurons.validating.telling import feedback_for, round_news
 from protocol import codec
@@ -52,8 +54,8 @@ CATCHING_UP_STEPS: Final = 2
 class Driver:
     """Moves one validator's rounds along."""
 
-    def __init__(self, parts: ValidatorParts, asker: Asker, settling: Settling) -> None:
-        self._parts, self._asker, self._settling = parts, asker, settling
+    def __init__(self, parts: ValidatorParts, asker: Asker, settling: Settling, rescoring: Rescoring) -> None:
+        self._parts, self._asker, self._settling, self._rescoring = parts, asker, settling, rescoring
         self._opened: dict[tuple[str, str], int] = {}
         """(series, challenge) -> the newest anchor whose opening record is stored."""
         self._skipped: dict[tuple[str, str], int] = {}
@@ -78,6 +80,19 @@ class Driver:
 
     async def step(self) -> int:
         """Does everything that is due now; returns the instant at which something may be due next."""
+        async with self._rescoring.turn:
+            await self._rescoring.redo(meanwhile=self._keep_windows, tell=self._tell)
+            return await self._move_all()
+
+    async def _keep_windows(self) -> None:
+        """Opens rounds, and opens and closes their windows: what cannot wait until rounds are settled again."""
+        now = self._parts.clock.now_ms()
+        await self._open_rounds(now)
+        for row in await self._parts.store.due_rounds(now_ms=now, limit=DUE_AT_ONCE):
+            if row.state not in (RoundState.SCORING, RoundState.RESOLVED):
+                await self._move(row)
+
+    async def _move_all(self) -> int:
         parts = self._parts
         next_open = await self._open_rounds(parts.clock.now_ms())
         while due := await parts.store.due_rounds(now_ms=parts.clock.now_ms(), limit=DUE_AT_ONCE):

@@ -19,6 +19,7 @@ from neurons.validating.parts import ValidatorParts
 from neurons.validating.readings import Readings
 from neurons.validating.refusals import offender_of, refusal_change, sender_of
 from neurons.validating.registry import Registry
+from neurons.validating.rescoring import Rescoring
 from neurons.validating.settling import Settling
 from neurons.validating.telling import close_news
 from protocol.admission import Gate
@@ -62,7 +63,8 @@ class ValidatorNode:
             on_refusal=self._note_refusal,
             kept=KEPT_REPLIES,
         )
-        self.driver = Driver(parts, self._asker, self._settling)
+        self._rescoring = Rescoring(parts, self._settling)
+        self.driver = Driver(parts, self._asker, self._settling, self._rescoring)
 
     @classmethod
     async def open(
@@ -82,7 +84,7 @@ class ValidatorNode:
     ) -> ValidatorNode:
         """Reads back everything that a restart needs: miners, nonces, closes. Rounds are read by the driver."""
         now = clock.now_ms()
-        registry = Registry(await store.miners())
+        registry = Registry(await store.miners(), standing=params.standing)
         histories = {name: CloseHistory(name, params) for name in series}
         for history in histories.values():
             # Also those ahead of a clock that stepped back: agreed again, they would belie the rounds they have scored.
@@ -175,10 +177,17 @@ class ValidatorNode:
             await self.take_close(row)
 
     async def take_close(self, row: CloseRow) -> None:
-        """Stores an agreed or missing close, then lets rounds see it. Held while the store cannot take it."""
+        """Stores an agreed or missing close, or a correction, then lets rounds see it.
+
+        Held while the store cannot take it. Of a correction that changes nothing nobody hears.
+        """
         parts = self._parts
         while True:
             try:
+                if self._rescoring.is_known(row):
+                    if await self._rescoring.take(row):
+                        parts.publish(f"closes/{row.series}", close_news(row))
+                    return
                 await parts.store.apply(Change(closes=(row,)))
                 break
             except StoreUnavailable as error:

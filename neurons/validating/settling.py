@@ -25,6 +25,7 @@ from protocol.rules.ledger import (
     accrual_transaction,
     epoch_close_transaction,
     fund_pool_transaction,
+    reversal_transaction,
 )
 from protocol.rules.rounds import RoundState, Truth
 from protocol.rules.settlement import ChallengeBook, Settlement
@@ -57,8 +58,35 @@ class Settling:
 
         The book already remembers the round afterwards: call `forget` when the change could not be stored.
         """
-        opening = codec.decode_opening(row.opening)
         book = await self.book(row.series, row.challenge)
+        return await self._settled(book, replace(row, resolved_at_ms=now_ms), truth, participants, now_ms=now_ms)
+
+    async def settle_again(
+        self, book: ChallengeBook, row: RoundRow, truth: Truth, *, now_ms: UnixMs
+    ) -> SettledRound | None:
+        """Scores a resolved round anew, with a book that remembers the rounds before it; None when nothing changes.
+
+        row: as it will be stored, with its next revision. Who took part is who was scored. The earlier accrual is
+        reversed and its successor accrued in the same change.
+        """
+        scores, pays = await self._store.round_scores(row.round_id), await self._store.pays(row.round_id)
+        participants = [score.hotkey for score in scores]
+        settled = await self._settled(book, row, truth, participants, now_ms=now_ms, replaced=pays)
+        again = settled.change
+        is_same = set(scores) == set(again.scores) and set(pays) == set(again.pays)
+        return None if is_same and row.truth_digest == truth.digest else settled
+
+    async def _settled(
+        self,
+        book: ChallengeBook,
+        row: RoundRow,
+        truth: Truth,
+        participants: Sequence[Hotkey],
+        *,
+        now_ms: UnixMs,
+        replaced: Sequence[PayRow] = (),
+    ) -> SettledRound:
+        opening = codec.decode_opening(row.opening)
         selected = await self._selected(row, opening)
         scores = kind_of(self._params, row.challenge).score(opening, selected, participants, truth)
         book.remember(row.anchor_at_ms, scores.baseline_loss_nano, scores.scores)
@@ -67,11 +95,11 @@ class Settling:
         stored = replace(
             row,
             anchor_close_e8=truth.anchor_e8,
-            resolved_at_ms=now_ms,
             truth_digest=Digest(truth.digest),
             baseline_loss_nano=scores.baseline_loss_nano,
         )
-        return SettledRound(settled_rows(stored, scores, settlement, self._params, now_ms=now_ms), scores, settlement)
+        change = settled_rows(stored, scores, settlement, self._params, now_ms=now_ms, replaced=replaced)
+        return SettledRound(change, scores, settlement)
 
     async def close_epoch(self, series: str, challenge: str, epoch: int, *, now_ms: UnixMs) -> tuple[Change, EpochRow]:
         """The one payment of an epoch, once all its rounds are final or void."""
@@ -103,39 +131,54 @@ class Settling:
         """Drops a book that may hold what the store does not."""
         self._books.pop((series, challenge), None)
 
-    async def _memory(self, series: str, challenge: str) -> tuple[ChallengeBook, UnixMs | None]:
+    async def book_before(self, series: str, challenge: str, anchor_at_ms: UnixMs) -> ChallengeBook:
+        """The memory as it was before the round anchored there, rebuilt from the store."""
+        return await self._restored(series, challenge, before_ms=anchor_at_ms)
+
+    async def _memory(
+        self, series: str, challenge: str, *, before_ms: UnixMs | None = None
+    ) -> tuple[ChallengeBook, UnixMs | None]:
         """A book with all scores in memory, and the newest scored round's anchor, or None before the first.
 
         What a running book holds at that anchor: whole blocks from the one on that its memory reaches back to.
         """
+        store = self._store
         book = ChallengeBook(self._params.challenge(challenge), self._params)
         scored = [
             row.anchor_at_ms
             for state in SCORED_STATES
-            for row in await self._store.rounds(series=series, challenge=challenge, state=state, limit=1)
+            for row in await store.rounds(series=series, challenge=challenge, state=state, before_ms=before_ms, limit=1)
         ]
         if not scored:
             return book, None
         newest = max(scored)
         since, block_ms = book.remembers_from_ms(newest), self._params.skill.block_steps * self._params.time.step_ms
-        book.recall(await self._store.block_sums(series, challenge, from_ms=since, block_ms=block_ms))
+        told = await store.block_sums(series, challenge, from_ms=since, block_ms=block_ms, before_ms=before_ms)
+        book.recall(told)
         return book, newest
 
-    async def _restored(self, series: str, challenge: str) -> ChallengeBook:
-        book, newest = await self._memory(series, challenge)
+    async def _restored(self, series: str, challenge: str, *, before_ms: UnixMs | None = None) -> ChallengeBook:
+        book, newest = await self._memory(series, challenge, before_ms=before_ms)
         if newest is None:
             return book
-        for row in await self._settled_since(series, challenge, book.compares_from_ms(newest)):
+        for row in await self._settled_since(series, challenge, book.compares_from_ms(newest), before_ms=before_ms):
             opening = codec.decode_opening(row.opening)
             book.compare(row.anchor_at_ms, row.sigma_pico, await self._selected(row, opening))
         return book
 
-    async def _settled_since(self, series: str, challenge: str, since_ms: int) -> list[RoundRow]:
+    async def _settled_since(
+        self, series: str, challenge: str, since_ms: int, *, before_ms: UnixMs | None
+    ) -> list[RoundRow]:
         """Scored rounds anchored since then, oldest first, page by page."""
         found: list[RoundRow] = []
         while True:
             page = await self._store.rounds(
-                series=series, challenge=challenge, from_ms=since_ms, limit=RESTORE_PAGE, newest_first=False
+                series=series,
+                challenge=challenge,
+                from_ms=since_ms,
+                before_ms=before_ms,
+                limit=RESTORE_PAGE,
+                newest_first=False,
             )
             found += [r for r in page if r.state in SCORED_STATES]
             if len(page) < RESTORE_PAGE:
@@ -152,16 +195,29 @@ class Settling:
 
 
 def settled_rows(
-    row: RoundRow, scores: RoundScores, settlement: Settlement, params: NetworkParams, *, now_ms: UnixMs
+    row: RoundRow,
+    scores: RoundScores,
+    settlement: Settlement,
+    params: NetworkParams,
+    *,
+    now_ms: UnixMs,
+    replaced: Sequence[PayRow] = (),
 ) -> Change:
-    """What a scored round is stored as: itself, its scores, each accrual with its arithmetic, and the postings."""
+    """What a scored round is stored as: itself, its scores, each accrual with its arithmetic, and the postings.
+
+    replaced: what the revision before accrued, which is taken back first.
+    """
     epoch = epoch_of(row.anchor_at_ms, params.time)
     pool = Pool(row.series, row.challenge, epoch)
     pool_micros = epoch_pool_micros(params, params.challenge(row.challenge))
     accrued = {miner.hotkey: miner.accrued_micros for miner in settlement.pay.miners if miner.accrued_micros}
     transactions = [fund_pool_transaction(pool, pool_micros, at_ms=now_ms)]
+    undone = {pay.hotkey: pay.accrued_micros for pay in replaced if pay.accrued_micros}
+    if undone:
+        before = accrual_transaction(pool, row.round_id, undone, revision=row.revision - 1, at_ms=now_ms)
+        transactions.append(reversal_transaction(before, at_ms=now_ms, reason=row.reason))
     if accrued:
-        transactions.append(accrual_transaction(pool, row.round_id, accrued, revision=0, at_ms=now_ms))
+        transactions.append(accrual_transaction(pool, row.round_id, accrued, revision=row.revision, at_ms=now_ms))
     return Change(
         rounds=(row,),
         scores=tuple(

@@ -253,6 +253,7 @@ def test_closes_show_the_newest_revision_of_a_span(on_store):
 
         assert [closes[2], closes[4]] == list(await store.closes(SERIES, from_ms=300_000, to_ms=600_000))
         assert [] == list(await store.closes("xauusd", from_ms=0, to_ms=10**9))
+        assert [closes[3], closes[2]] == list(await store.revisions(SERIES, 300_000))
 
     on_store(check)
 

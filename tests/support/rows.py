@@ -48,6 +48,7 @@ def a_round(
         "live",
         reason,
         anchor_close_e8=PriceE8(6_000_000_000_000 + number),
+        revision=number % 3,
     )
 
 

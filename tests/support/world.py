@@ -112,6 +112,10 @@ class WalkMarket:
     step_ms: int
     settle_delay_ms: int
     missing: set[int] = field(default_factory=set)
+    misprints: dict[int, PriceE8] = field(default_factory=dict)
+    """What the venues say at first, of instants of which `close` is what they say in the end."""
+    corrections: list[CloseRow] = field(default_factory=list)
+    """Handed out before the next close."""
     halted_from_ms: int | None = None
     """From here on nothing is agreed and nothing is said to be missing: the market is silent."""
 
@@ -127,7 +131,9 @@ class WalkMarket:
             while self.halted_from_ms is not None and at >= self.halted_from_ms:
                 await self.clock.sleep_until(self.clock.now_ms() + self.step_ms)
             gone = at in self.missing
-            close = None if gone else self.close(at)
+            close = None if gone else self.misprints.get(at, self.close(at))
+            while self.corrections:
+                yield self.corrections.pop(0)
             yield CloseRow(SERIES, UnixMs(at), 0, close, "gap" if gone else "", b"[]", self.clock.now_ms())
             at += self.step_ms
 

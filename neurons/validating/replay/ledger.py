@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from neurons.records import EpochRow, RoundRow
 from neurons.store.auditing import BookedTransaction
@@ -20,12 +22,15 @@ from protocol.rules.ledger import (
     Pool,
     Transaction,
     Unit,
+    accrual_transaction,
     epoch_close_transaction,
     fund_pool_transaction,
+    reversal_transaction,
 )
 from protocol.rules.rounds import RoundState
 from protocol.units import Hotkey, Micros, UnixMs
 
+HOTKEY_HEX: Final = re.compile(r"[0-9a-f]{64}")
 FINALS_THAT_CLOSE = 2
 """Once so many rounds of a later epoch are final, a validator has had its turn to close the one before."""
 
@@ -97,6 +102,24 @@ class ReplayedLedger:
             return
         stored = _told(booked.at_ms, booked.kind, booked.memo, booked.legs)
         self._findings.compare("postings", where, stored, _told(wanted.at_ms, wanted.kind, wanted.memo, legs))
+
+    def expect_taken_back(
+        self, row: RoundRow, revision: int, booked: BookedTransaction, undone: BookedTransaction | None, where: str
+    ) -> None:
+        """Compares an accrual that a re-score took back with what an accrual is, and its reversal with it, leg by leg.
+
+        What it amounted to followed from closes that are not the truth any more; all of it must be undone.
+        """
+        pool = Pool(row.series, row.challenge, epoch_of(row.anchor_at_ms, self._params.time))
+        accrued: dict[Hotkey, Micros] = {}
+        for account, unit in booked.legs:
+            owner = account.removeprefix(pool.accrued(Hotkey(b"")))
+            if unit == AUG and owner != account and HOTKEY_HEX.fullmatch(owner):
+                accrued[Hotkey(bytes.fromhex(owner))] = Micros(booked.legs[account, unit])
+        accrual = accrual_transaction(pool, row.round_id, accrued, revision=revision, at_ms=booked.at_ms)
+        self.expect(accrual, booked, where)
+        at_ms, reason = (booked.at_ms, row.reason) if undone is None else (undone.at_ms, undone.memo)
+        self.expect(reversal_transaction(accrual, at_ms=at_ms, reason=reason), undone, where)
 
     def close(
         self,

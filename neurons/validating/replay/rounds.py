@@ -11,6 +11,7 @@ from neurons.records import Change, CommitmentRow, MinerRow, PayRow, RoundRow, S
 from neurons.validating.history import CloseHistory
 from neurons.validating.opening import history_until_ms, opening_record
 from neurons.validating.registry import Registry
+from neurons.validating.replay.closes import ReplayedCloses
 from neurons.validating.replay.evidence import EvidenceCheck, Proved
 from neurons.validating.replay.findings import Findings
 from neurons.validating.replay.words import round_words
@@ -64,18 +65,16 @@ class RoundReplay:
         self._evidence = EvidenceCheck(params, validator, findings)
         self._memories: dict[tuple[str, str], _Memory] = {}
 
-    def replay(
-        self, stored: StoredRound, history: CloseHistory, *, first_close_ms: UnixMs, late_closes: frozenset[int]
-    ) -> Change:
+    def replay(self, stored: StoredRound, closes: ReplayedCloses, *, late_closes: frozenset[int]) -> Change:
         """Compares one round and returns the rows that its evidence gives.
 
-        history: agreed again, up to the round's last step.  first_close_ms: the oldest close that the database has.
+        closes: agreed again, up to the round's last step.
         late_closes: instants whose close was agreed only after the round's void instant.
         """
-        row, findings = stored.row, self._findings
+        row, findings, history = stored.row, self._findings, closes.history
         where = round_words(row)
         findings.checked["rounds"] += 1
-        opening = self._opening(row, history, first_close_ms, where)
+        opening = self._opening(row, closes, where)
         proved = self._proved(stored, opening)
         if proved.is_gone:
             findings.leave(GONE, where)
@@ -97,7 +96,7 @@ class RoundReplay:
 
     # Opening
 
-    def _opening(self, row: RoundRow, history: CloseHistory, first_close_ms: UnixMs, where: str) -> Opening:
+    def _opening(self, row: RoundRow, closes: ReplayedCloses, where: str) -> Opening:
         """The opening record as the closes before it give it; what they cannot give is taken as stored."""
         findings, params = self._findings, self._params
         findings.checked["openings"] += 1
@@ -107,7 +106,7 @@ class RoundReplay:
         except Malformed as error:
             findings.differ("rounds", where, "opening", row.opening, error)
             stored = None
-        sigma, digest = self._sigma(row, stored, history, first_close_ms, where)
+        sigma, digest = self._sigma(row, stored, closes, where)
         opened_at_ms = times.opens_at_ms if stored is None else max(stored.opened_at_ms, times.opens_at_ms)
         again = opening_record(
             params, row.series, row.challenge, row.anchor_at_ms,
@@ -123,16 +122,17 @@ class RoundReplay:
             findings.differ("rounds", where, "opening", row.opening, codec.encode_opening(again))
         return again
 
-    def _sigma(
-        self, row: RoundRow, stored: Opening | None, history: CloseHistory, first_close_ms: UnixMs, where: str
-    ) -> tuple[Pico, Digest]:
+    def _sigma(self, row: RoundRow, stored: Opening | None, closes: ReplayedCloses, where: str) -> tuple[Pico, Digest]:
         """Sigma and the digest of its closes; as stored where the database does not reach back far enough to tell."""
         until = history_until_ms(row.anchor_at_ms, self._params.time)
         window_ms = self._params.loss.sigma_window_steps * self._params.time.step_ms
-        is_whole = until - window_ms >= first_close_ms
+        is_whole = until - window_ms >= closes.first_ms
+        opened_at_ms = (
+            round_times(row.anchor_at_ms, self._params.time).opens_at_ms if stored is None else stored.opened_at_ms
+        )
         told = (row.sigma_pico, Digest(bytes(32))) if stored is None else (stored.sigma_pico, stored.history_digest)
         try:
-            sigma, digest = history.sigma(until)
+            sigma, digest = closes.sigma(until, opened_at_ms=opened_at_ms)
         except TooLittleHistory as error:
             if is_whole:
                 self._findings.differ("rounds", where, "opening.sigma_pico", told[0], error)
@@ -170,7 +170,7 @@ class RoundReplay:
             row,
             anchor_close_e8=truth.anchor_e8,
             truth_digest=Digest(truth.digest),
-            reason="",
+            reason=row.reason if row.revision else "",
             baseline_loss_nano=scores.baseline_loss_nano,
         )
         change = settled_rows(settled, scores, settlement, self._params, now_ms=resolved)

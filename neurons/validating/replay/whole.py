@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from neurons.records import CloseRow, EpochRow, RoundRow, SubmissionRow
@@ -18,12 +18,13 @@ from neurons.validating.replay.words import round_words
 from protocol.errors import Rejected
 from protocol.params import NetworkParams
 from protocol.rules.calendar import round_times
-from protocol.rules.ledger import ACCRUAL
+from protocol.rules.ledger import ACCRUAL, REVERSAL
 from protocol.rules.rounds import RoundState
 from protocol.units import Digest, Hotkey, UnixMs, short
 
 VALIDATOR: Final = "validator"
 """The meta row that names a database's validator, by hotkey in hex."""
+TAKEN_BACK: Final = "accruals that a re-score took back: amounts taken as booked, their reversals checked"
 ROUNDS_A_PAGE: Final = 500
 CLOSES_A_PAGE: Final = 1_000
 NO_CLOSE_MS: Final = UnixMs(2**62)
@@ -134,11 +135,26 @@ class _Replay:
             await self._epoch(ended)
         stored = await self._stored(row)
         late = await self._late_closes(row) if row.state == RoundState.VOID else frozenset[int]()
-        change = self._rounds.replay(stored, closes.history, first_close_ms=closes.first_ms, late_closes=late)
+        change = self._rounds.replay(stored, closes, late_closes=late)
         self._ledger.add_round(row, {pay.hotkey: pay.accrued_micros for pay in change.pays})
+        for revision in range(row.revision):
+            await self._taken_back(row, revision)
         for wanted in change.transactions:
             if wanted.kind == ACCRUAL:
-                self._ledger.expect(wanted, await self._database.booked(wanted.id), round_words(row))
+                booked = await self._database.booked(wanted.id)
+                # When a round was re-scored stands in its transactions only.
+                is_later = row.revision > 0 and booked is not None and booked.at_ms > wanted.at_ms
+                told = replace(wanted, at_ms=booked.at_ms) if booked is not None and is_later else wanted
+                self._ledger.expect(told, booked, round_words(row))
+
+    async def _taken_back(self, row: RoundRow, revision: int) -> None:
+        """What a re-score took back: an accrual by closes that were corrected, and its reversal."""
+        name = f"{ACCRUAL}/{row.round_id.hex()}/{revision}"
+        booked, undone = await self._database.booked(name), await self._database.booked(f"{REVERSAL}/{name}")
+        if booked is None:
+            return
+        self._findings.leave(TAKEN_BACK, round_words(row))
+        self._ledger.expect_taken_back(row, revision, booked, undone, round_words(row))
 
     async def _stored(self, row: RoundRow) -> StoredRound:
         database = self._database
@@ -178,7 +194,9 @@ class _Replay:
                 feed.rows.extend(await self._database.closes(series, from_ms=feed.next_ms, to_ms=end))
                 feed.next_ms = end + 1
             while feed.rows and feed.rows[0].close_at_ms <= until_ms:
-                feed.replayed.take(feed.rows.popleft(), self._findings)
+                row = feed.rows.popleft()
+                revisions = await self._database.revisions(series, row.close_at_ms) if row.revision else (row,)
+                feed.replayed.take(revisions, self._findings)
             if feed.rows:
                 break
         return feed.replayed

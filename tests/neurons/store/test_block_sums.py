@@ -34,6 +34,12 @@ def test_sums_by_block_are_those_of_the_scores_themselves(kind, tmp_path):
                 ]
                 assert list(add_rounds({}, rounds).values()) == list(told[hotkey])
             assert sorted([hotkey_of(1), hotkey_of(2)]) == list(told)
+
+            until = await store.block_sums(
+                SERIES, CHALLENGE, from_ms=anchor_of(1), block_ms=BLOCK_MS, before_ms=anchor_of(3)
+            )
+            assert [2, 2] == [sum(block.rounds for block in blocks) for blocks in until.values()]
+            assert [] == [b for blocks in until.values() for b in blocks if b.block > anchor_of(2) // BLOCK_MS]
             silent = replace(a_score(4, 1), status="silent", gain_nano=Nano(0))
             await store.apply(Change(scores=(silent,)))
             gains = sum(s.gain_nano for s in scores[2:8] if s.hotkey == hotkey_of(1))

@@ -258,6 +258,7 @@ def upgrade() -> None:
         number("resolved_at_ms", null=True),
         blob("truth_digest", null=True),
         number("baseline_loss_nano", null=True),
+        number("revision"),
         names("question", "questions"),
         names("round", "round_keys"),
         key("round"),
