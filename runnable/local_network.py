@@ -161,6 +161,11 @@ def _remember(cast: Cast, market: DemoMarket, weeks: float, console: Console) ->
         forward.run()
 
 
+def _as_if_interrupted(*_: object) -> None:
+    """Ctrl-C is what asyncio knows how to stop on, in order; a closed terminal and `kill` mean the same."""
+    signal.raise_signal(signal.SIGINT)
+
+
 def main(
     candles: Annotated[
         list[Path] | None, typer.Option(help="Recorded candles of three venues or more (Parquet); else generated.")
@@ -178,7 +183,8 @@ def main(
     console = Console()
     if not console.is_terminal:
         console = Console(width=PLAIN_WIDTH)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _as_if_interrupted)
     before_ms = int(weeks * 7) * DAY_MS + (DEMO.time.min_history_steps + 300) * DEMO.time.step_ms
     try:
         market = recorded(candles, before_ms=before_ms) if candles else generated(seed)

@@ -20,6 +20,8 @@ class VenueHealth:
     """Candles whose numbers changed before their close was settled."""
     copied: int = 0
     """Candles that repeat the one before to the last digit, or hold no trade: never taken as a close."""
+    refused: int = 0
+    """Closes that were reported and not counted: outliers, repeated ones, contradictory ones."""
     problems: Counter[VenueProblem] = field(default_factory=Counter)
     last_answer_ms: int | None = None
     newest_close_ms: int | None = None

@@ -30,7 +30,7 @@ class BadRecording(NodeFault):
     def __init__(self, file: str, rule: str, *, row: int | None = None, found: object = None) -> None:
         where = f"{file}, row {row}" if row is not None else file
         what = f" (found {found})" if found is not None else ""
-        super().__init__(f"{where}: {rule}{what}", file=file, row=row, rule=rule)
+        super().__init__(f"{where}: breaks the rule: {rule}{what}", file=file, row=row, rule=rule)
         self.file, self.row, self.rule = file, row, rule
 
 

@@ -18,7 +18,7 @@ from neurons.market.problems import VenueProblem, unavailable
 from neurons.ports import Candle
 from protocol.params import NetworkParams, TruthParams
 from protocol.rules.price_history import PriceHistory
-from protocol.rules.prices import Agreement, PriceReport, agree_close, remember
+from protocol.rules.prices import Agreement, PriceReport, Verdict, agree_close, remember
 from protocol.units import HOUR_MS, MINUTE_MS, PriceE8, UnixMs
 
 
@@ -110,7 +110,8 @@ class Settling:
         if newest_ms > now_ms:
             raise unavailable(venue, VenueProblem.IN_THE_FUTURE, f"a candle opens at {newest_ms}, now is {now_ms}")
         if len(page) < limit and newest_ms < view.newest_ms and view.newest_ms >= since_ms:
-            detail = f"its newest candle opens at {newest_ms}, it has shown {view.newest_ms}"
+            shows = f"its newest candle opens at {newest_ms}" if page else "it shows no candle"
+            detail = f"{shows}, it has shown {view.newest_ms}"
             raise unavailable(venue, VenueProblem.WENT_BACK, detail)
         if newest_ms > view.newest_ms:
             self._hear_news(now_ms)
@@ -149,6 +150,7 @@ class Settling:
                 return None
         settled = AgreedClose(self.next_close_ms, agreement, reports)
         self._count_copies()
+        self._count_refused(agreement)
         self.history = remember(self.history, self.next_close_ms, agreement)
         self.next_close_ms = UnixMs(self.next_close_ms + self.rules.step_ms)
         for view in self._views.values():
@@ -164,6 +166,15 @@ class Settling:
             if shown is not None and is_traded(shown[0], view.before):
                 reports.append(PriceReport(name, shown[0].close_e8, shown[1]))
         return tuple(reports)
+
+    def _count_refused(self, agreement: Agreement) -> None:
+        for verdict in agreement.verdicts:
+            if verdict.verdict is not Verdict.COUNTED:
+                health = self.health[verdict.venue]
+                health.refused += 1
+                health.last_problem = (
+                    f"{verdict.venue}: its close at {self.next_close_ms} did not count: {verdict.verdict}"
+                )
 
     def _count_copies(self) -> None:
         open_ms = self.next_close_ms - self.rules.step_ms

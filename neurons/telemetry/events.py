@@ -116,7 +116,7 @@ class VenueReported(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueFailed(Event):
-    """A venue gave nothing usable."""
+    """A venue gave nothing usable, or a close that did not count."""
 
     level = "warning"
 

@@ -211,7 +211,7 @@ class Asker:
             try:
                 return await self._traced_call(miner, purpose, body, until_ms=until_ms)
             except (PeerUnreachable, Rejected, Ignored) as error:
-                if offender_of(error) is not None:
+                if offender_of(error) is not None or clock.now_ms() >= until_ms:
                     raise
                 await clock.sleep_until(clock.now_ms() + (until_ms - clock.now_ms()) // 4)
         return await self._traced_call(miner, purpose, body, until_ms=until_ms)

@@ -46,6 +46,8 @@ from protocol.units import SECOND_MS, RoundId, UnixMs
 DUE_AT_ONCE: Final = 256
 LONGEST_WAIT_S: Final = 30
 """The driver looks at the clock at least this often (wall time), whatever it believes to be due."""
+SHORTEST_RETRY_S: Final = 0.05
+"""A round that cannot be opened yet is not tried more often than this (wall time), nor more than once a second."""
 MISSED: Final = "the validator was not there to ask the miners"
 CATCHING_UP_STEPS: Final = 2
 """For so many steps after its start a validator waits for closes that it may have missed."""
@@ -76,7 +78,7 @@ class Driver:
                     self._parts.telemetry.record(StoreFailed(reason=error.public))
                     next_ms = self._parts.clock.now_ms() + self._parts.params.time.settle_delay_ms // 6
                 now = self._parts.clock.now_ms()
-                await self._parts.clock.sleep_until(min(next_ms, now + self._longest_wait_ms()))
+                await self._parts.clock.sleep_until(min(next_ms, now + self._wall_ms(LONGEST_WAIT_S)))
 
     async def step(self) -> int:
         """Does everything that is due now; returns the instant at which something may be due next."""
@@ -105,9 +107,9 @@ class Driver:
         parts.telemetry.metrics.watch_due(next_ms)
         return next_ms
 
-    def _longest_wait_ms(self) -> int:
-        """The longest wait in this clock's own time: a scaled clock is not polled more often than a real one."""
-        return int(LONGEST_WAIT_S / self._parts.clock.wall_seconds(1))
+    def _wall_ms(self, seconds: float) -> int:
+        """Wall seconds in this clock's own time: a scaled clock is not polled more often than a real one."""
+        return int(seconds / self._parts.clock.wall_seconds(1))
 
     # Opening
 
@@ -120,7 +122,7 @@ class Driver:
                 anchor = next_anchor_ms(UnixMs(now_ms + time.commit_opens_before_ms), challenge, time)
                 while anchor - time.opens_before_ms <= now_ms:
                     if not await self._open(series, challenge, anchor):
-                        next_open = min(next_open, now_ms + SECOND_MS)
+                        next_open = min(next_open, now_ms + max(SECOND_MS, self._wall_ms(SHORTEST_RETRY_S)))
                     anchor = UnixMs(anchor + challenge.cadence_ms)
                 next_open = min(next_open, anchor - time.opens_before_ms)
         return next_open
@@ -137,7 +139,7 @@ class Driver:
         try:
             sigma, digest = parts.histories[series].sigma(history_until_ms(anchor, params.time))
         except TooLittleHistory as error:
-            if self._skipped.get((series, challenge.name)) != anchor:
+            if anchor > self._skipped.get((series, challenge.name), -1):
                 self._skipped[series, challenge.name] = anchor
                 parts.telemetry.record(
                     RoundSkipped(series=series, challenge=challenge.name, anchor_at_ms=anchor, reason=error.public)

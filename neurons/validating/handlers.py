@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from neurons.answering import Handled, Handler, expect
+from neurons.ports import PeerUnreachable
 from neurons.records import NO_CHANGE, Change
 from neurons.validating.asking import Asker
 from neurons.validating.intake import take_answer
@@ -61,8 +62,8 @@ class Handlers:
     async def register(self, admitted: Admitted, now_ms: UnixMs) -> Handled:
         """Registers a miner once its endpoint has answered a dial-back under its own signature.
 
-        Raises UnknownSender (not on the list), InvalidRequest (unknown challenge, private address) and whatever the
-        dial-back raises.
+        Raises UnknownSender (not on the list), InvalidRequest (unknown challenge, private address), NotFound (nobody
+        answers at the endpoint) and what is wrong with the reply to the dial-back.
         """
         request, hotkey = expect(admitted, RegisterRequest), admitted.header.sender
         if self._door.allowed is not None and hotkey not in self._door.allowed:
@@ -76,7 +77,10 @@ class Handlers:
                 f"{request.endpoint} is not a public address; this validator does not dial private ones",
                 field="endpoint",
             )
-        await self._asker.dial_back(request.endpoint, hotkey)
+        try:
+            await self._asker.dial_back(request.endpoint, hotkey)
+        except PeerUnreachable as error:
+            raise NotFound(f"nobody answered the dial-back: {error.public}", endpoint=request.endpoint) from error
         row = self._parts.registry.register(hotkey, request.endpoint, request.challenges, now_ms=now_ms)
         return Handled(RegisterReply(row.registered_at_ms), Change(miners=(row,)))
 

@@ -43,10 +43,13 @@ def generated(seed: int) -> DemoMarket:
 def recorded(paths: Sequence[Path], *, before_ms: int) -> DemoMarket:
     """Recorded venues, at the end of the period they have in common; before_ms of it must lie before live rounds.
 
-    Raises BadRecording for a broken file and InvalidSetting when fewer than three are given or they share too little.
+    Raises BadRecording for a broken file, and InvalidSetting when fewer than three are given, two have one name or they
+    share too little.
     """
-    if len(paths) < 3:
-        raise InvalidSetting(f"--candles wants three venues or more, were {len(paths)}", setting="candles")
+    names = {path.stem for path in paths}
+    if len(names) < max(3, len(paths)):
+        given = f"were {len(paths)} files of {len(names)} names"
+        raise InvalidSetting(f"--candles wants three venues or more, each of its own name; {given}", setting="candles")
     read: dict[str, RecordedSource] = {path.stem: read_recording(path) for path in paths}
     first = max(source.first_ms for source in read.values())
     last = min(source.end_ms for source in read.values())

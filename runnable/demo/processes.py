@@ -89,16 +89,19 @@ class Household:
         return self
 
     async def __aexit__(self, *_failure: object) -> None:
-        """Asks every process to stop, then makes those that do not."""
+        """Asks every process to stop, then makes those that do not; at once when somebody will not wait for that."""
         for child in self.children:
             _signal(child, signal.SIGTERM)
         ending = [asyncio.create_task(child.process.wait()) for child in self.children]
-        if ending:
-            _, late = await asyncio.wait(ending, timeout=STOP_WITHIN_S)
+        if not ending:
+            return
+        try:
+            await asyncio.wait(ending, timeout=STOP_WITHIN_S)
+        finally:
             for child in self.children:
-                if late:
+                if child.process.returncode is None:
                     _signal(child, signal.SIGKILL)
-            await asyncio.gather(*ending)
+        await asyncio.gather(*ending)
 
 
 _ONE_THREAD: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "GRPC_VERBOSITY": "NONE"}

@@ -80,6 +80,9 @@ def test_a_validators_page_shows_its_rounds_answers_refusals_venues_latencies_an
     town.until(lambda: metrics_of(validator).get(("augury_rounds_skipped_total", "closes.point")), "rounds are skipped")
     seen = metrics_of(validator)
     assert [1, 1, 0] == [seen["augury_venue_stale", "BTC-USD", venue] for venue in town.venue_ports]
+    skipped = [line for line in validator.lines() if line["event"] == "round_skipped"]
+    told = [(line["challenge"], line["anchor_at_ms"]) for line in skipped]
+    assert len(set(told)) == len(told), "each is told once"
     assert seen["augury_venue_failures_total", "BTC-USD", next(iter(town.venue_ports))] > 0
 
 

@@ -74,7 +74,7 @@ class Program:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
-                env=os.environ | {"GRPC_VERBOSITY": "NONE"} | environment,
+                env=os.environ | environment,
                 start_new_session=True,
             )
         return cls(name, process, log)
