@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from neurons.records import CloseRow
+from neurons.records import Change, CloseRow
 from protocol import codec
 from protocol.messages import Purpose
 from protocol.rules.calendar import step_closes_ms
@@ -286,19 +286,29 @@ def test_a_round_that_waits_for_a_close_gets_it_and_a_void_one_stays_void():
     assert {POINT: "final", PATHS: "final"} == {name: row.state for name, row in at.items()}
 
 
-def life(cut_before: int = 0, cut_after: int = 0) -> tuple[Outcome, int, int, int]:
-    """A correction, and a power cut at a write: what is stored, the writes until and after it, the cuts."""
+class Watched(FailingStore):
+    """Notes which of the changes is the correction."""
+
+    corrected_at = 0
+
+    async def apply(self, change: Change) -> None:
+        if any(row.revision for row in change.closes):
+            self.corrected_at = self.corrected_at or self.applied + 1
+        await super().apply(change)
+
+
+def life(cut_before: int = 0, cut_after: int = 0) -> tuple[Outcome, int, int]:
+    """A correction, and a power cut at a write: what is stored, the number of the correction's write, the cuts."""
 
     async def main():
         world = World(DISPUTED)
         inner = world.validator_store
-        store = FailingStore(inner, before_apply=power_cut_at(cut_before), after_apply=power_cut_at(cut_after))
+        store = Watched(inner, before_apply=power_cut_at(cut_before), after_apply=power_cut_at(cut_after))
         world.validator_store = store
         cuts = 0
         try:
             await world.start_validator()
             await until_seen(world)
-            writes = store.applied
             world.market.corrections.append(corrected(world, CLOSE_MS))
             while world.clock.now_ms() < SEEN_MS + STEP_MS:
                 try:
@@ -314,7 +324,7 @@ def life(cut_before: int = 0, cut_after: int = 0) -> tuple[Outcome, int, int, in
                     if len(await inner.revisions(SERIES, CLOSE_MS)) == 1 and not world.market.corrections:
                         world.market.corrections.append(corrected(world, CLOSE_MS))
                     await world.start_validator()
-            return await outcome_of(inner), writes, store.applied, cuts
+            return await outcome_of(inner), store.corrected_at, cuts
         finally:
             with suppress(BaseExceptionGroup):
                 await world.close()
@@ -325,10 +335,10 @@ def life(cut_before: int = 0, cut_after: int = 0) -> tuple[Outcome, int, int, in
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_killed_at_any_write_around_it_a_restart_finishes_what_the_correction_began(moment):
-    want, start, end, _ = life()
+    want, place, _ = life()
     assert 10 < sum(row.revision for row in want.rounds)
-    for number in range(start + 1, min(end, start + 7)):
-        outcome, _, _, cuts = life(**{f"cut_{moment}": number})
+    for number in range(place - 1, place + 4):
+        outcome, _, cuts = life(**{f"cut_{moment}": number})
 
         told = f"cut {moment} write {number}"
         assert 1 == cuts, told
@@ -337,3 +347,40 @@ def test_killed_at_any_write_around_it_a_restart_finishes_what_the_correction_be
         assert want.pays == outcome.pays, told
         assert want.balances == outcome.balances, told
         assert sorted(t.id for t in want.transactions) == sorted(t.id for t in outcome.transactions), told
+
+
+class Slow:
+    """A store that needs ten seconds to say what a round was scored."""
+
+    def __init__(self, world: World) -> None:
+        self._clock, self._inner = world.clock, world.validator_store
+
+    async def round_scores(self, round_id):
+        await self._clock.sleep_until(self._clock.now_ms() + 10 * SECOND_MS)
+        return await self._inner.round_scores(round_id)
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+
+def test_however_long_it_takes_the_windows_of_other_rounds_are_kept():
+    async def main(world: World) -> None:
+        world.validator_store, inner = Slow(world), world.validator_store  # type: ignore[assignment]
+        await world.stop_validator()
+        await world.start_validator()
+        await until_seen(world)
+        await world.until(LATER_MS + 2 * MINUTE_MS)
+        await take(world, corrected(world, CLOSE_MS))
+        await world.until(LATER_MS + 10 * MINUTE_MS)
+        world.validator_store = inner
+
+    outcome = play(main, until_ms=LATER_MS + 12 * MINUTE_MS, params=DISPUTED)
+
+    assert 15 < sum(row.revision for row in outcome.rounds)
+    opened = [row for row in outcome.rounds if CLOSE_MS < row.anchor_at_ms < LATER_MS + 8 * MINUTE_MS]
+    points = [row.anchor_at_ms for row in opened if row.challenge == POINT]
+    assert list(range(CLOSE_MS + STEP_MS, LATER_MS + 8 * MINUTE_MS, STEP_MS)) == points
+    assert "void" not in {row.state for row in opened}
+    answered = {(row.round_id, row.hotkey) for row in outcome.submissions}
+    keys = [signing_key(name).hotkey for name in ("alice", "bob")]
+    assert {(row.round_id, key) for row in opened for key in keys} <= answered
