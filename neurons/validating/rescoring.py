@@ -125,7 +125,7 @@ class Rescoring:
         if True not in changed:
             return
         first = changed.index(True)
-        book = await self._settling.book_before(series, challenge, rows[first].anchor_at_ms)
+        book = await self._settling.book_before(series, challenge, rows[first].anchor_at_ms, meanwhile=meanwhile)
         redone: list[SettledRound] = []
         for row, truth, is_changed in zip(rows[first:], truths[first:], changed[first:], strict=True):
             if truth is None:

@@ -7,7 +7,7 @@ not be stored.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Final
 
@@ -50,6 +50,8 @@ class Settling:
     def __init__(self, store: StoreReader, params: NetworkParams) -> None:
         self._store, self._params = store, params
         self._books: dict[tuple[str, str], ChallengeBook] = {}
+        self._forgotten: dict[tuple[str, str], int] = {}
+        """How often a book was dropped: one that was being read back meanwhile is read again."""
 
     async def settle(
         self, row: RoundRow, truth: Truth, *, participants: Sequence[Hotkey], now_ms: UnixMs
@@ -118,9 +120,16 @@ class Settling:
     async def book(self, series: str, challenge: str) -> ChallengeBook:
         """The memory of a challenge, rebuilt from the store when it is not held."""
         key = (series, challenge)
-        if key not in self._books:
-            self._books[key] = await self._restored(series, challenge)
+        while key not in self._books:
+            forgotten = self._forgotten.get(key, 0)
+            restored = await self._restored(series, challenge)
+            if forgotten == self._forgotten.get(key, 0):
+                self._books[key] = restored
         return self._books[key]
+
+    def holds(self, series: str, challenge: str) -> bool:
+        """Whether `book` would answer at once."""
+        return (series, challenge) in self._books
 
     async def remembered(self, series: str, challenge: str) -> ChallengeBook:
         """A book that proves skill, without the answers in which copies are found: quick to read. Not to settle by."""
@@ -129,11 +138,16 @@ class Settling:
 
     def forget(self, series: str, challenge: str) -> None:
         """Drops a book that may hold what the store does not."""
-        self._books.pop((series, challenge), None)
+        key = (series, challenge)
+        self._books.pop(key, None)
+        self._forgotten[key] = self._forgotten.get(key, 0) + 1
 
-    async def book_before(self, series: str, challenge: str, anchor_at_ms: UnixMs) -> ChallengeBook:
-        """The memory as it was before the round anchored there, rebuilt from the store."""
-        return await self._restored(series, challenge, before_ms=anchor_at_ms)
+    async def book_before(
+        self, series: str, challenge: str, anchor_at_ms: UnixMs, *, meanwhile: Callable[[], Awaitable[None]]
+    ) -> ChallengeBook:
+        """The memory as it was before the round anchored there, rebuilt from the store; `meanwhile` after each round
+        of it, because all of them may take minutes."""
+        return await self._restored(series, challenge, before_ms=anchor_at_ms, meanwhile=meanwhile)
 
     async def _memory(
         self, series: str, challenge: str, *, before_ms: UnixMs | None = None
@@ -157,13 +171,22 @@ class Settling:
         book.recall(told)
         return book, newest
 
-    async def _restored(self, series: str, challenge: str, *, before_ms: UnixMs | None = None) -> ChallengeBook:
+    async def _restored(
+        self,
+        series: str,
+        challenge: str,
+        *,
+        before_ms: UnixMs | None = None,
+        meanwhile: Callable[[], Awaitable[None]] | None = None,
+    ) -> ChallengeBook:
         book, newest = await self._memory(series, challenge, before_ms=before_ms)
         if newest is None:
             return book
         for row in await self._settled_since(series, challenge, book.compares_from_ms(newest), before_ms=before_ms):
             opening = codec.decode_opening(row.opening)
             book.compare(row.anchor_at_ms, row.sigma_pico, await self._selected(row, opening))
+            if meanwhile is not None:
+                await meanwhile()
         return book
 
     async def _settled_since(
