@@ -48,6 +48,8 @@ LONGEST_WAIT_S: Final = 30
 """The driver looks at the clock at least this often (wall time), whatever it believes to be due."""
 SHORTEST_RETRY_S: Final = 0.05
 """A round that cannot be opened yet is not tried more often than this (wall time), nor more than once a second."""
+PATIENCE_S: Final = 2.0
+"""How long (wall time) a step waits for a memory that is being read back."""
 MISSED: Final = "the validator was not there to ask the miners"
 CATCHING_UP_STEPS: Final = 2
 """For so many steps after its start a validator waits for closes that it may have missed."""
@@ -63,6 +65,7 @@ class Driver:
         self._skipped: dict[tuple[str, str], int] = {}
         self._asked: dict[RoundId, Effect] = {}
         """The window in which this process last asked a round's miners, if there was time to answer."""
+        self._reading: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._epochs = Epochs(parts, settling)
         self._started_ms = parts.clock.now_ms()
         self._asking: asyncio.TaskGroup | None = None
@@ -246,10 +249,10 @@ class Driver:
         asking = partial(ask, row, opening, self._participants(row))
         self._asking.create_task(self._outlive_the_store(asking), name=f"{effect} {row.challenge} {row.anchor_at_ms}")
 
-    async def _outlive_the_store(self, ask: Callable[[], Awaitable[None]]) -> None:
-        """A store that cannot be read now costs this asking, not the node."""
+    async def _outlive_the_store(self, work: Callable[[], Awaitable[object]]) -> None:
+        """A store that cannot be read now costs this piece of work, not the node."""
         try:
-            await ask()
+            await work()
         except StoreUnavailable as error:
             self._parts.telemetry.record(StoreFailed(reason=error.public))
 
@@ -278,6 +281,8 @@ class Driver:
             return
         if await self._earlier_unscored(row):
             event, truth, reason = Event.TRUTH_AWAITED, None, "an earlier round is not scored yet"
+        elif truth is not None and not await self._has_memory(row):
+            event, truth, reason = Event.TRUTH_AWAITED, None, "the challenge's memory is being read back"
         moved, _ = self._advanced(row, event, now_ms=now)
         moved = replace(moved, reason=reason)
         if truth is None:
@@ -293,6 +298,18 @@ class Driver:
             raise
         self._note_absent(scored, settled)
         await self._tell(scored, settled)
+
+    async def _has_memory(self, row: RoundRow) -> bool:
+        """Whether the challenge's book is held. After a restart it is read back beside the driver, which waits for it
+        a moment only: fourteen days of answers take minutes, and windows must not be missed meanwhile."""
+        key = (row.series, row.challenge)
+        if self._settling.holds(*key) or self._asking is None:
+            return True
+        if key not in self._reading or self._reading[key].done():
+            reading = partial(self._settling.book, *key)
+            self._reading[key] = self._asking.create_task(self._outlive_the_store(reading), name=f"memory {key}")
+            await asyncio.wait({self._reading[key]}, timeout=PATIENCE_S)
+        return self._settling.holds(*key)
 
     def _note_absent(self, row: RoundRow, settled: SettledRound) -> None:
         """Counts who said nothing; every other answer was counted when it came."""

@@ -58,9 +58,9 @@ def test_an_endpoint_that_another_key_answers_at_registers_nobody():
 def test_an_endpoint_at_which_nobody_answers_registers_nobody():
     async def scenario(world):
         await world.miner("alice", register=False)
-        assert "peer-unreachable" == await refused(world, RegisterRequest("nobody:1", (POINT,)), nonce=b"2")
+        assert "not-found" == await refused(world, RegisterRequest("nobody:1", (POINT,)), nonce=b"2")
         world.network.faults["alice:1"] = Faults(silent=True)
-        assert "peer-unreachable" == await refused(world, RegisterRequest("alice:1", (POINT,)), nonce=b"3")
+        assert "not-found" == await refused(world, RegisterRequest("alice:1", (POINT,)), nonce=b"3")
         assert await ask(world, RoundsRequest())
 
     run_world(scenario, params=BRISK)
