@@ -188,28 +188,36 @@ class _Shape:
     def __init__(self, kind: type, wire: type[Wire]) -> None:
         self.kind, self.wire = kind, wire
         hints = {k: v for k, v in typing.get_type_hints(kind).items() if v is not typing.ClassVar}
-        self._writers = [(name, attrgetter(name), _writer(name, hint)) for name, hint in hints.items()]
+        self._names = tuple(hints)
+        self._writers = [(name, put) for name, hint in hints.items() if (put := _writer(name, hint)) is not None]
         self._readers = [_reader(name, hint) for name, hint in hints.items()]
 
     def write(self, message: object) -> Any:
-        return self.wire(**{name: put(get(message)) for name, get, put in self._writers})
+        return self.wire(**self.given(message))
+
+    def given(self, message: object) -> dict[str, Any]:
+        """What protobuf is given for each field; a part is given in the same form."""
+        given = {name: getattr(message, name) for name in self._names}
+        for name, put in self._writers:
+            given[name] = put(given[name])
+        return given
 
     def read(self, wire: Any) -> Any:
         return self.kind(*[read(wire) for read in self._readers])
 
 
-def _writer(name: str, hint: Any) -> Callable[[Any], Any]:
-    """How a field's value is handed to protobuf. `hint`: the field's type in the dataclass."""
+def _writer(name: str, hint: Any) -> Callable[[Any], Any] | None:
+    """How a field's value is handed to protobuf; None: as it is. `hint`: the field's type in the dataclass."""
     item = _item(hint)
     if name in _WORDS:
         return _WORDS[name].__getitem__
     if is_dataclass(item):
-        one = _SHAPES[typing.cast("type", item)].write
+        one = _SHAPES[typing.cast("type", item)].given
         if typing.get_origin(hint) is tuple:
             return lambda values: [one(value) for value in values]
         return lambda value: None if value is None else one(value)
     if item is bytes:
-        return lambda value: value
+        return None
     check: Callable[[str, Any], Any] = _int64 if item is int else _printable
     if typing.get_origin(hint) is tuple:
         return lambda values: [check(name, value) for value in values]
@@ -223,12 +231,14 @@ def _reader(name: str, hint: Any) -> Callable[[Any], Any]:
         words = {number: word for word, number in _WORDS[name].items()}
         return lambda wire: _known(name, words, get(wire))
     if typing.get_origin(hint) is tuple:
-        one: Callable[[Any], Any] = lambda value: value  # noqa: E731
+        limit = MAX_SHAPE_SIDES if item is int else MAX_ROWS
+        one: Callable[[Any], Any]
         if is_dataclass(item):
             one = _SHAPES[typing.cast("type", item)].read
         elif item is str:
             one = lambda value: _printable(name, value)  # noqa: E731
-        limit = MAX_SHAPE_SIDES if item is int else MAX_ROWS
+        else:
+            return lambda wire: tuple(_bounded(name, get(wire), limit))
         return lambda wire: tuple(one(value) for value in _bounded(name, get(wire), limit))
     if is_dataclass(item):
         part = _SHAPES[typing.cast("type", item)].read

@@ -13,9 +13,8 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from neurons.ports import StoreUnavailable
 from neurons.records import Change
@@ -33,8 +32,7 @@ PRIMARY_CODE: Final = 0xFF
 Job = Callable[[sqlite3.Connection], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     work: Change | Job
     done: asyncio.Future[Any]
 

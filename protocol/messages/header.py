@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 from protocol.errors import Malformed
 from protocol.messages.checks import NONCE_BYTES, sized, text
@@ -38,7 +39,11 @@ class Purpose(IntEnum):
     @property
     def reply(self) -> Purpose:
         """The purpose of the reply to this request. Raises ValueError for what has none."""
-        return Purpose(self + 100)
+        reply = _REPLIES.get(self)
+        return Purpose(self + 100) if reply is None else reply
+
+
+_REPLIES: Final = {asked: Purpose(asked + 100) for asked in Purpose if asked < Purpose.COMMIT_REPLY}
 
 
 @dataclass(frozen=True, slots=True)
