@@ -117,7 +117,7 @@ async def report_venues(
                     telemetry.metrics.watch_venue(series, name, last_close_at_ms=clock.now_ms())
                 if health.newest_close_ms is not None:
                     telemetry.record(VenueReported(series=series, venue=name, last_close_at_ms=health.newest_close_ms))
-                failures = sum(health.problems.values()) + health.refused
+                failures = sum(health.problems.values()) + health.refused + health.copied
                 if failures > told.get((series, name), 0):
                     telemetry.record(VenueFailed(series=series, venue=name, reason=health.last_problem))
                 told[series, name] = failures

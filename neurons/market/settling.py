@@ -180,7 +180,10 @@ class Settling:
         open_ms = self.next_close_ms - self.rules.step_ms
         for view in self._views.values():
             shown = view.candles.get(open_ms)
-            view.health.copied += shown is not None and not is_traded(shown[0], view.before)
+            if shown is not None and not is_traded(shown[0], view.before):
+                view.health.copied += 1
+                what = "repeats the candle before it, or holds no trade"
+                view.health.last_problem = f"{view.health.name}: its candle at {open_ms} did not count: it {what}"
 
     def _silent(self, now_ms: int) -> list[int]:
         """Since when each venue is silent that has shown nothing from the next close on."""

@@ -80,7 +80,8 @@ class Handlers:
         try:
             await self._asker.dial_back(request.endpoint, hotkey)
         except PeerUnreachable as error:
-            raise NotFound(f"nobody answered the dial-back: {error.public}", endpoint=request.endpoint) from error
+            # why not stays here: a stranger could have us look for its neighbours' open ports
+            raise NotFound(f"nobody answered our dial-back to {request.endpoint}", endpoint=request.endpoint) from error
         row = self._parts.registry.register(hotkey, request.endpoint, request.challenges, now_ms=now_ms)
         return Handled(RegisterReply(row.registered_at_ms), Change(miners=(row,)))
 
