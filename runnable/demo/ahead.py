@@ -104,7 +104,8 @@ class Ahead:
     def _order(self, chunk: int) -> None:
         for one in range(chunk, chunk + CHUNKS_AHEAD):
             if one not in self._chunks and one * CHUNK_MS < self._end_ms:
-                job = Job(self.model, self._me, one * CHUNK_MS, (one + 1) * CHUNK_MS, self._params)
+                end_ms = min((one + 1) * CHUNK_MS, self._end_ms)
+                job = Job(self.model, self._me, one * CHUNK_MS, end_ms, self._params)
                 self._chunks[one] = self._pool.submit(_work, job)
         for old in [one for one in self._chunks if one < chunk - 1]:
             del self._chunks[old]

@@ -130,7 +130,7 @@ class FastForward:
 
     def _ahead(self, player: Player, pool: ProcessPoolExecutor) -> Ahead:
         """An honest miner's answers; the first are being made before the first round opens."""
-        last = self.market.live_from_ms + 2 * HOUR_MS
+        last = self.market.live_from_ms + HOUR_MS
         answerer = Ahead(player.role.kind, player.key.hotkey, pool, self.params, last)
         answerer.begin(self.start_ms)
         return answerer
