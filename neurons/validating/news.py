@@ -8,13 +8,12 @@ from neurons.ports import Clock, Entropy
 from neurons.transport.fanout import Fanout
 from protocol import codec
 from protocol.admission import Admitted
-from protocol.codec import Frame
 from protocol.envelope import deadline_after, seal
 from protocol.errors import InvalidRequest
 from protocol.keys import SigningKey
 from protocol.messages import NONCE_BYTES, Message, WatchReply, WatchRequest
 from protocol.params import NetworkParams
-from protocol.sessions import SESSION_KEY_BYTES, SessionSender, SessionTerms, session_public_key
+from protocol.sessions import SESSION_KEY_BYTES, SessionSender, SessionTerms, opening_frame, session_public_key
 
 
 class News:
@@ -75,7 +74,7 @@ class News:
         with self._fanout.subscribe(
             request.topics, lambda payload: codec.encode_frame(sender.frame(payload))
         ) as subscription:
-            yield codec.encode_frame(Frame(0, b"", b"", hello.raw))
+            yield codec.encode_frame(opening_frame(hello.raw))
             async for frame in subscription:
                 yield frame
 

@@ -52,12 +52,6 @@ def step_closes_ms(anchor_at_ms: UnixMs, time: TimeParams) -> tuple[UnixMs, ...]
     return tuple(UnixMs(anchor_at_ms + k * time.step_ms) for k in range(1, time.steps + 1))
 
 
-def close_final_from_ms(close_at_ms: UnixMs, time: TimeParams) -> UnixMs:
-    """From when the close of the candle that ended there may be agreed, given a later candle as witness."""
-    _require_on_grid(close_at_ms, time.step_ms)
-    return UnixMs(close_at_ms + time.settle_delay_ms)
-
-
 def is_anchor(at_ms: UnixMs, challenge: ChallengeParams, time: TimeParams) -> bool:
     """Whether the challenge asks a round anchored at that instant."""
     return at_ms % _checked_cadence(challenge, time) == 0

@@ -186,23 +186,6 @@ def _mean_in_scales(numerators: list[int], scales: list[int], reciprocals: list[
     return Nano(loss)
 
 
-def step_losses(answers: NanoReturns, truth: Sequence[Nano | None], sigma_pico: Pico) -> list[list[Nano | None]]:
-    """What each step adds to the story: CRPS_k / (sigma * sqrt(k)) in nano, half to even, None at missing steps.
-
-    Returns one list of len(truth) per answer. Each step is rounded by itself, so the mean of a row may differ from the
-    answer's loss by up to one nano; the loss of ensemble_losses is the one that counts.
-    """
-    scales = step_scales_pico(sigma_pico, len(truth))
-    pairs = answers.shape[1] ** 2
-    return [
-        [
-            None if numerator == UNSCORED else Nano(round_div(numerator * NANO * _PICO_PER_NANO, pairs * scale))
-            for numerator, scale in zip(row, scales, strict=True)
-        ]
-        for row in crps_numerators(answers, truth).tolist()
-    ]
-
-
 def cap_loss(baseline_loss: Nano, cap_multiple: int) -> Nano:
     """The loss of a round for an answer that was broken: the baseline's loss times the multiple, moved by nobody."""
     return Nano(baseline_loss * cap_multiple)

@@ -72,43 +72,15 @@ class ProvenSkill:
 
 def add_rounds(blocks: Mapping[int, BlockSums], rounds: Iterable[RoundSkill]) -> dict[int, BlockSums]:
     """The block sums with these rounds in them, whatever the order in which they come."""
-    return _accumulate(blocks, rounds, sign=1)
-
-
-def replace_round(blocks: Mapping[int, BlockSums], *, old: RoundSkill, new: RoundSkill) -> dict[int, BlockSums]:
-    """The block sums after a re-score inside the dispute window: `old` leaves, `new` comes.
-
-    Raises ValueError when the two are not the same round, or `old` was never added (ours).
-    """
-    if (old.block, old.anchor_at_ms) != (new.block, new.anchor_at_ms):
-        raise ValueError(f"a re-score keeps its round: {old.anchor_at_ms} became {new.anchor_at_ms}")
-    return add_rounds(remove_rounds(blocks, [old]), [new])
-
-
-def remove_rounds(blocks: Mapping[int, BlockSums], rounds: Iterable[RoundSkill]) -> dict[int, BlockSums]:
-    """The block sums without these rounds; a block without rounds is left out.
-
-    Raises ValueError when a block has fewer rounds than are taken from it (ours).
-    """
-    return _accumulate(blocks, rounds, sign=-1)
-
-
-def _accumulate(blocks: Mapping[int, BlockSums], rounds: Iterable[RoundSkill], *, sign: int) -> dict[int, BlockSums]:
     sums = dict(blocks)
     for one in rounds:
         was = sums.get(one.block, BlockSums(one.block, 0, 0, 0))
-        now = BlockSums(
+        sums[one.block] = BlockSums(
             one.block,
-            was.rounds + sign,
-            was.gain_sum_nano + sign * one.gain_nano,
-            was.baseline_sum_nano + sign * one.baseline_loss_nano,
+            was.rounds + 1,
+            was.gain_sum_nano + one.gain_nano,
+            was.baseline_sum_nano + one.baseline_loss_nano,
         )
-        if now.rounds < 0 or (now.rounds == 0 and (now.gain_sum_nano, now.baseline_sum_nano) != (0, 0)):
-            raise ValueError(f"block {one.block} does not hold the round anchored at {one.anchor_at_ms}")
-        if now.rounds == 0:
-            del sums[one.block]
-        else:
-            sums[one.block] = now
     return sums
 
 

@@ -12,7 +12,6 @@ from protocol.params import DEMO, MAIN, PATHS, POINT, SkillParams, TimeParams
 from protocol.rules.calendar import (
     anchors_between,
     block_of,
-    close_final_from_ms,
     epoch_bounds_ms,
     epoch_of,
     epoch_payable_from_ms,
@@ -58,10 +57,9 @@ def test_the_last_step_closes_at_the_last_step_and_the_first_one_step_after_the_
 
     assert 100 == len(closes)
     assert (T + 5 * MINUTE_MS, round_times(T, TIME).last_step_ms) == (closes[0], closes[-1])
-    assert closes[-1] + 30 * SECOND_MS == close_final_from_ms(closes[-1], TIME)
 
 
-@pytest.mark.parametrize("ask", [round_times, step_closes_ms, epoch_of, close_final_from_ms])
+@pytest.mark.parametrize("ask", [round_times, step_closes_ms, epoch_of])
 @pytest.mark.parametrize("off", [1, -1, 60_000])
 def test_an_instant_off_the_grid_is_refused(ask, off):
     with pytest.raises(ValueError, match="grid"):

@@ -25,7 +25,6 @@ from protocol.rules.scores import (
     crps_numerators,
     ensemble_losses,
     quantize_answer,
-    step_losses,
     step_scales_pico,
     truth_returns,
 )
@@ -278,16 +277,6 @@ def test_the_loss_of_every_answer_is_its_own():
 
     alone = [ensemble_losses(answers[i : i + 1], truth, SIGMA)[0] for i in range(4)]
     assert alone == ensemble_losses(answers, truth, SIGMA)
-
-
-def test_step_losses_tell_the_same_story_as_the_loss():
-    answers = np.random.default_rng(6).integers(-(10**7), 10**7, (2, 64, 5))
-    truth = [1_000_000, None, -2_000_000, 3_000_000, 0]
-    rows = step_losses(answers, truth, SIGMA)
-
-    for row, loss in zip(rows, ensemble_losses(answers, truth, SIGMA), strict=True):
-        assert row[1] is None
-        assert loss == pytest.approx(sum(x for x in row if x is not None) / 4, abs=1)
 
 
 def test_a_round_without_scored_steps_has_no_loss_rather_than_a_perfect_one():

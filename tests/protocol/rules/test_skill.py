@@ -16,8 +16,6 @@ from protocol.rules.skill import (
     add_rounds,
     mean_loss_nano,
     prove_skill,
-    remove_rounds,
-    replace_round,
 )
 
 PARAMS = SkillParams()
@@ -55,29 +53,6 @@ def test_the_order_in_which_rounds_resolve_does_not_matter(rounds, random):
     assert add_rounds({}, rounds) == add_rounds(add_rounds({}, shuffled[:half]), shuffled[half:])
     blocks = list(add_rounds({}, rounds).values())
     assert prove(blocks, at_block=21) == prove(blocks[::-1], at_block=21)
-
-
-@given(rounds_of_miners)
-@settings(max_examples=100, deadline=None)
-def test_what_is_added_can_be_taken_away_without_a_trace(rounds):
-    half = len(rounds) // 2
-
-    assert add_rounds({}, rounds[:half]) == remove_rounds(add_rounds({}, rounds), rounds[half:])
-
-
-def test_a_re_score_leaves_what_the_new_score_alone_would_have_left():
-    old, new = (RoundSkill(3, 300 * STEP_MS, gain, BASELINE) for gain in (5, -7))
-    other = RoundSkill(3, 301 * STEP_MS, 11, BASELINE)
-
-    assert add_rounds({}, [other, new]) == replace_round(add_rounds({}, [old, other]), old=old, new=new)
-
-
-def test_a_re_score_of_another_round_or_of_one_never_added_is_refused():
-    one, other = (RoundSkill(3, at * STEP_MS, 5, BASELINE) for at in (300, 301))
-    with pytest.raises(ValueError, match="keeps its round"):
-        replace_round(add_rounds({}, [one]), old=one, new=other)
-    with pytest.raises(ValueError, match="does not hold"):
-        remove_rounds({}, [one])
 
 
 def test_a_gain_above_the_baselines_whole_loss_is_refused():
