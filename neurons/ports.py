@@ -119,13 +119,24 @@ class Candle:
     volume: float
 
 
+@dataclass(frozen=True, slots=True)
+class CandlePage:
+    """What a venue gave to one question, and how it came: the evidence of a close keeps the last two."""
+
+    candles: tuple[Candle, ...]
+    origin: str
+    """One of `rest`, `stream` and `memory`."""
+    raw_sha256: bytes = b""
+    """The digest of the reply's body as received; empty where the candles did not come in one piece."""
+
+
 class PriceVenue(Protocol):
     """One venue's candles of one symbol and step."""
 
     @property
     def name(self) -> str: ...
 
-    async def closed_candles(self, *, since_ms: int, limit: int) -> Sequence[Candle]:
+    async def closed_candles(self, *, since_ms: int, limit: int) -> CandlePage:
         """Up to `limit` candles from `since_ms` on, oldest first; only those whose end has passed on the venue's clock.
 
         Gaps stay gaps. Raises VenueUnavailable.

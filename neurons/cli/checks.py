@@ -145,7 +145,7 @@ async def _newest_close(venue: PriceVenue, clock: Clock, params: NetworkParams) 
     """When its newest closed candle ended, or why it did not say."""
     step = params.time.step_ms
     try:
-        candles = await venue.closed_candles(since_ms=clock.now_ms() - 6 * step, limit=6)
+        candles = (await venue.closed_candles(since_ms=clock.now_ms() - 6 * step, limit=6)).candles
     except VenueUnavailable as error:
         return str(error)
     return candles[-1].open_time_ms + step if candles else "it has no candle of the last half hour"

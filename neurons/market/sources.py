@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final, Protocol
 
 from neurons.market.candles import CandleArrays, joined
 from neurons.market.problems import VenueProblem, unavailable
-from neurons.ports import Candle, Clock
+from neurons.ports import CandlePage, Clock
 from protocol.units import UnixMs
 
 _BLOCK_STEPS: Final = 2_016
@@ -76,12 +75,12 @@ class MemoryVenue:
     def name(self) -> str:
         return self._name
 
-    async def closed_candles(self, *, since_ms: int, limit: int) -> Sequence[Candle]:
+    async def closed_candles(self, *, since_ms: int, limit: int) -> CandlePage:
         """As PriceVenue: a candle is shown once a later one has opened (its witness), as by every venue here."""
         if self._closed:
             raise unavailable(self._name, VenueProblem.UNREACHABLE, "closed")
         listed = first_candles(self._source, since_ms, self._clock.now_ms() + 1, limit + 1)
-        return listed.rows(0, max(0, len(listed) - 1)).candles()
+        return CandlePage(tuple(listed.rows(0, max(0, len(listed) - 1)).candles()), "memory")
 
     async def aclose(self) -> None:
         self._closed = True

@@ -7,8 +7,11 @@ be pointed at another server (a stand-in exchange in tests and the demo); the pa
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ssl
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
 from typing import Any, Final
@@ -19,7 +22,7 @@ import aiohttp
 from neurons.market.candles import check_page, price_from_text
 from neurons.market.ccxt_light import load_exchange
 from neurons.market.problems import VenueProblem, unavailable
-from neurons.ports import Candle, VenueUnavailable
+from neurons.ports import Candle, CandlePage, VenueUnavailable
 from protocol.errors import InvalidSetting
 from protocol.units import HOUR_MS, MINUTE_MS, UnixMs
 
@@ -35,6 +38,17 @@ class TooLargeReply(aiohttp.ClientPayloadError):
     """A reply that would not end."""
 
 
+@dataclass(slots=True)
+class _Reply:
+    """What one question learns of the reply that came last, beside what ccxt reads from it."""
+
+    sha256: bytes = b""
+
+
+_REPLY: Final[ContextVar[_Reply | None]] = ContextVar("reply", default=None)
+"""The running question's; ccxt hands no response back, and reads it in the task that asked."""
+
+
 class _BoundedResponse(aiohttp.ClientResponse):
     """A response that is read up to a limit, so that a venue cannot fill our memory within one deadline."""
 
@@ -47,6 +61,9 @@ class _BoundedResponse(aiohttp.ClientResponse):
                     self.close()
                     raise TooLargeReply(f"a reply of more than {_LARGEST_REPLY_BYTES} bytes")
             self._body = bytes(chunks)
+            reply = _REPLY.get()
+            if reply is not None:
+                reply.sha256 = hashlib.sha256(self._body).digest()
         return self._body
 
 
@@ -87,7 +104,7 @@ class LiveVenue:
     def name(self) -> str:
         return self._name
 
-    async def closed_candles(self, *, since_ms: int, limit: int) -> Sequence[Candle]:
+    async def closed_candles(self, *, since_ms: int, limit: int) -> CandlePage:
         """As PriceVenue. A candle counts as closed when the exchange lists a later one, which is its witness.
 
         Raises VenueUnavailable, within the timeout whatever the exchange does.
@@ -95,6 +112,8 @@ class LiveVenue:
         if self._closed:
             raise unavailable(self.name, VenueProblem.UNREACHABLE, "closed")
         wanted = min(limit, MOST_CANDLES)
+        reply = _Reply()
+        _REPLY.set(reply)
         try:
             async with asyncio.timeout(self._timeout_s):
                 rows = await self._fetch(since_ms, wanted + 1)
@@ -105,7 +124,7 @@ class LiveVenue:
         check_page(self.name, candles, since_ms=since_ms, step_ms=self._step_ms)
         if len(candles) > wanted + 1:
             raise unavailable(self.name, VenueProblem.MALFORMED, f"{len(candles)} candles, asked for {wanted + 1}")
-        return candles[:-1]
+        return CandlePage(tuple(candles[:-1]), "rest", reply.sha256)
 
     async def aclose(self) -> None:
         self._closed = True

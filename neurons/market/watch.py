@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from neurons.market.health import VenueHealth
 from neurons.market.problems import VenueProblem, problem_of, unavailable
 from neurons.market.settling import AgreedClose, SettleRules, Settling
-from neurons.ports import Candle, Clock, PriceVenue, VenueUnavailable
+from neurons.ports import CandlePage, Clock, PriceVenue, VenueUnavailable
 from protocol.rules.price_history import PriceHistory
 from protocol.units import SECOND_MS, UnixMs
 
@@ -99,12 +99,12 @@ class MarketWatch:
         try:
             page = await self._ask(name, since_ms)
             limit, now_ms = self._settings.page, self._clock.now_ms()
-            self._settling.learn(name, page, since_ms=since_ms, limit=limit, now_ms=now_ms)
+            self._settling.learn(name, page.candles, since_ms=since_ms, limit=limit, now_ms=now_ms)
         except VenueUnavailable as error:
             health.problems[problem_of(error)] += 1
             health.last_problem = error.public
 
-    async def _ask(self, name: str, since_ms: int) -> Sequence[Candle]:
+    async def _ask(self, name: str, since_ms: int) -> CandlePage:
         """One page within the deadline. Raises VenueUnavailable."""
         try:
             async with self._clock.timeout(self._settings.deadline_ms):

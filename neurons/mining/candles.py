@@ -84,7 +84,7 @@ class CandleFeed:
         since = max(self._candles, default=until_ms - (self._lookback + SPARE_STEPS) * self._step_ms)
         since -= since % self._step_ms
         while since + self._step_ms <= until_ms:
-            page = await venue.closed_candles(since_ms=since, limit=PAGE)
+            page = (await venue.closed_candles(since_ms=since, limit=PAGE)).candles
             if not page or page[-1].open_time_ms < since:
                 return
             self._candles.update((candle.open_time_ms, candle) for candle in page)

@@ -77,7 +77,7 @@ def test_candles_come_oldest_first_from_the_instant_asked_for_and_exactly_as_the
     async def check(venue: PriceVenue, source: CandleSource, _: HandClock) -> None:
         since = START_MS + 20 * STEP_MS
         expected = source.candles(since, START_MS + 80 * STEP_MS).candles()[:30]
-        assert expected == list(await venue.closed_candles(since_ms=since, limit=30))
+        assert expected == list((await venue.closed_candles(since_ms=since, limit=30)).candles)
 
     opened(check)
 
@@ -88,10 +88,12 @@ def test_a_candle_is_shown_once_a_later_one_has_opened_and_not_a_millisecond_ear
         since = end - 3 * STEP_MS
         clock.at_ms = end - 1
         assert source.candles(since, end - STEP_MS).candles() == list(
-            await venue.closed_candles(since_ms=since, limit=9)
+            (await venue.closed_candles(since_ms=since, limit=9)).candles
         )
         clock.at_ms = end
-        assert source.candles(since, end).candles() == list(await venue.closed_candles(since_ms=since, limit=9))
+        assert source.candles(since, end).candles() == list(
+            (await venue.closed_candles(since_ms=since, limit=9)).candles
+        )
 
     opened(check)
 
@@ -102,7 +104,7 @@ def test_a_candle_without_a_later_one_is_not_shown_however_late_it_is():
         clock = HandClock(START_MS + 5_000 * STEP_MS)
         for opener in (in_memory, over_http):
             async with opener(source, clock) as venue:
-                shown = await venue.closed_candles(since_ms=START_MS + 295 * STEP_MS, limit=50)
+                shown = (await venue.closed_candles(since_ms=START_MS + 295 * STEP_MS, limit=50)).candles
                 assert [295, 296, 297, 298] == [(c.open_time_ms - START_MS) // STEP_MS for c in shown]
 
     asyncio.run(main())
@@ -114,10 +116,10 @@ def test_gaps_stay_gaps():
         for opener in (in_memory, over_http):
             async with opener(recorded_source(), clock) as venue:
                 for since in (38, 39):
-                    shown = await venue.closed_candles(since_ms=START_MS + since * STEP_MS, limit=6)
+                    shown = (await venue.closed_candles(since_ms=START_MS + since * STEP_MS, limit=6)).candles
                     steps = [(c.open_time_ms - START_MS) // STEP_MS for c in shown]
                     assert [i for i in range(since, 60) if i not in GAP][:6] == steps
-                shown = await venue.closed_candles(since_ms=START_MS + GAP[0] * STEP_MS, limit=1)
+                shown = (await venue.closed_candles(since_ms=START_MS + GAP[0] * STEP_MS, limit=1)).candles
                 assert [START_MS + (GAP[-1] + 1) * STEP_MS] == [c.open_time_ms for c in shown]
 
     asyncio.run(main())
@@ -127,7 +129,7 @@ def test_pages_put_together_are_the_whole_series(opened):
     async def check(venue: PriceVenue, source: CandleSource, clock: HandClock) -> None:
         paged: list[Candle] = []
         since = START_MS
-        while page := await venue.closed_candles(since_ms=since, limit=37):
+        while page := (await venue.closed_candles(since_ms=since, limit=37)).candles:
             assert len(page) <= 37
             paged += page
             since = page[-1].open_time_ms + STEP_MS
@@ -138,7 +140,7 @@ def test_pages_put_together_are_the_whole_series(opened):
 
 def test_the_future_is_empty(opened):
     async def check(venue: PriceVenue, _: CandleSource, clock: HandClock) -> None:
-        assert [] == list(await venue.closed_candles(since_ms=clock.now_ms() + STEP_MS, limit=10))
+        assert [] == list((await venue.closed_candles(since_ms=clock.now_ms() + STEP_MS, limit=10)).candles)
 
     opened(check)
 

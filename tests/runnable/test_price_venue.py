@@ -36,7 +36,7 @@ def test_it_serves_the_generated_market_until_it_is_told_to_end():
 
             async def ask() -> list[int]:
                 venue = LiveVenue("v", base_url=url)
-                candles = await venue.closed_candles(since_ms=SIM_MS - 50 * STEP_MS, limit=5)
+                candles = (await venue.closed_candles(since_ms=SIM_MS - 50 * STEP_MS, limit=5)).candles
                 await venue.aclose()
                 return [candle.close_e8 for candle in candles]
 

@@ -81,7 +81,7 @@ def test_a_price_arrives_to_the_last_digit_that_the_venue_wrote():
         candles = CandleArrays(START_MS + np.arange(3) * STEP_MS, prices, np.ones(3))
         async with PriceServer(RecordedSource("r", candles), HandClock(NOW_MS)) as server:
             venue = LiveVenue("v", base_url=server.url)
-            shown = await venue.closed_candles(since_ms=START_MS, limit=2)
+            shown = (await venue.closed_candles(since_ms=START_MS, limit=2)).candles
             await venue.aclose()
         return shown[0].close_e8
 
@@ -138,7 +138,7 @@ def test_a_venue_that_hangs_answers_again_once_it_recovers():
                 with pytest.raises(VenueUnavailable):
                     await venue.closed_candles(since_ms=START_MS, limit=1)
             server.faults = Faults()
-            assert 1 == len(await venue.closed_candles(since_ms=START_MS, limit=1))
+            assert 1 == len((await venue.closed_candles(since_ms=START_MS, limit=1)).candles)
             await venue.aclose()
 
     asyncio.run(main())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
 import pytest
@@ -19,7 +19,7 @@ from neurons.market.settling import AgreedClose, SettleRules
 from neurons.market.sources import MemoryVenue
 from neurons.market.venues import LiveVenue
 from neurons.market.watch import MarketWatch, WatchSettings
-from neurons.ports import Candle, Market, PriceVenue
+from neurons.ports import CandlePage, Market, PriceVenue
 from neurons.records import CloseRow
 from protocol.params import MAIN
 from protocol.units import DAY_MS, MINUTE_MS, UnixMs
@@ -59,7 +59,7 @@ class Hanging:
 
     name = "hangs"
 
-    async def closed_candles(self, *, since_ms: int, limit: int) -> Sequence[Candle]:
+    async def closed_candles(self, *, since_ms: int, limit: int) -> CandlePage:
         await asyncio.Event().wait()
         raise AssertionError("unreachable")
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from neurons.mining.candles import CandleFeed
-from neurons.ports import Candle, VenueUnavailable
+from neurons.ports import Candle, CandlePage, VenueUnavailable
 from protocol.errors import TooLittleHistory
 from protocol.units import PriceE8, UnixMs
 
@@ -30,12 +29,12 @@ class Venue:
     def __init__(self, *, until_ms: int = NOW, missing: frozenset[int] = frozenset(), fails: bool = False) -> None:
         self.until_ms, self.missing, self.fails, self.calls = until_ms, missing, fails, 0
 
-    async def closed_candles(self, *, since_ms: int, limit: int) -> Sequence[Candle]:
+    async def closed_candles(self, *, since_ms: int, limit: int) -> CandlePage:
         self.calls += 1
         if self.fails:
             raise VenueUnavailable("the venue is away")
         times = range(since_ms, min(self.until_ms - STEP, since_ms + (limit - 2) * STEP) + 1, STEP)
-        return [candle(at) for at in times if at not in self.missing]
+        return CandlePage(tuple(candle(at) for at in times if at not in self.missing), "memory")
 
     async def aclose(self) -> None:
         return None
