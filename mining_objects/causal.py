@@ -22,10 +22,11 @@ def recursive_sum(values: Floats, keep: float) -> Floats:
     """
     out = np.empty(len(values))
     block = max(1, int(_LARGEST_EXPONENT / -np.log(keep)))
+    growing = keep ** np.arange(1, min(block, len(values)) + 1)
     carried = 0.0
     for start in range(0, len(values), block):
         part = values[start : start + block]
-        weights = keep ** np.arange(1, len(part) + 1)
+        weights = growing[: len(part)]
         out[start : start + block] = weights * (carried + np.cumsum(part / weights))
         carried = out[start + len(part) - 1]
     return out
@@ -61,3 +62,9 @@ def _rolling_sum(values: Floats, span: int) -> Floats:
     out = total.copy()
     out[span:] -= total[:-span] if span < len(values) else 0.0
     return out
+
+
+def hold_last(values: Floats) -> Floats:
+    """Each missing number replaced by the last one before it; those before the first stay missing."""
+    known = np.where(np.isnan(values), 0, np.arange(len(values)))
+    return values[np.maximum.accumulate(known)]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mining_objects.base_mining_model import Floats, Window
-from mining_objects.causal import rolling_mean
+from mining_objects.causal import hold_last, rolling_mean
 from mining_objects.financial_market_indicators import bollinger, macd, rsi
 from protocol.units import DAY_MS
 
@@ -56,7 +56,7 @@ def compute_features(window: Window, *, last: int | None = None) -> NDArray[np.f
     """
     n = len(window)
     end = slice(0 if last is None else max(0, n - last), n)
-    returns, close = window.log_returns(), _last_known(window.close)
+    returns, close = window.log_returns(), hold_last(window.close)
     squares, scale = returns**2, scale_of(returns)[end]
     daily_volume = rolling_mean(window.volume, DAY_STEPS)[end]
     shown = window.rows(end.start, n)
@@ -103,9 +103,3 @@ def _band_position(close: Floats) -> Floats:
     position = np.zeros(len(close))
     np.divide(close - bands.middle, width, out=position, where=width > 0)
     return position
-
-
-def _last_known(values: Floats) -> Floats:
-    """Each missing number replaced by the last one before it, for indicators that need one a row; the first is kept."""
-    known = np.where(np.isnan(values), 0, np.arange(len(values)))
-    return values[np.maximum.accumulate(known)]

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mining_objects.causal import ewma, recursive_sum, rolling_mean
+from mining_objects.causal import ewma, hold_last, recursive_sum, rolling_mean
 
 _number_or_gap = st.one_of(st.floats(-1e3, 1e3), st.just(float("nan")))
 
@@ -56,3 +56,10 @@ def test_changing_the_future_changes_no_bit_of_the_past(cut, replacement):
 
     for statistic in (lambda v: ewma(v, 5.0), lambda v: rolling_mean(v, 7)):
         np.testing.assert_array_equal(statistic(values)[:cut], statistic(changed)[:cut])
+
+
+def test_a_missing_number_is_the_last_one_before_it_and_never_a_later_one():
+    nan = np.nan
+
+    np.testing.assert_array_equal([nan, 1.0, 1.0, 1.0, 4.0], hold_last(np.array([nan, 1.0, nan, nan, 4.0])))
+    assert 0 == len(hold_last(np.array([])))

@@ -71,3 +71,13 @@ def test_the_price_level_does_not_matter(factor):
 
 def test_a_market_that_stands_still_gives_finite_features():
     assert np.isfinite(compute_features(walk_window(WARM_UP + 100, sigma=0.0))).all()
+
+
+def test_a_gap_where_the_window_begins_silences_no_indicator():
+    gone = 5
+    late = walk_window(WARM_UP + 400, gaps=tuple(range(gone)))
+
+    from_the_first = compute_features(late.rows(gone, len(late)))
+
+    np.testing.assert_array_equal(from_the_first[WARM_UP:, -15:-12], compute_features(late)[WARM_UP + gone :, -15:-12])
+    assert (from_the_first[WARM_UP:, -15:-12].std(axis=0) > 0).all()

@@ -1,4 +1,4 @@
-"""Indicators against slow, plain loops that follow the books, and that none looks ahead."""
+"""Indicators against TA-Lib and against slow, plain loops that follow the books; and that none looks ahead."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import talib
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.lib.stride_tricks import sliding_window_view
 
-from mining_objects.financial_market_indicators import bollinger, ema, macd, rsi
+from mining_objects.financial_market_indicators import atr, bollinger, ema, macd, obv, rsi, true_range
+from tests.support.windows import walk_window
 
 CLOSES = 100 * np.exp(np.cumsum(0.01 * np.random.default_rng(5).standard_normal(300)))
 
@@ -67,6 +72,49 @@ def test_bollinger_bands_lie_two_population_deviations_around_the_mean():
     assert np.isnan(got.middle[:19]).all()
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1e-5, 1e-3, 0.1]), st.integers(400, 3_000))
+def test_every_indicator_equals_that_of_ta_lib(seed, sigma, rows):
+    candles = walk_window(rows, seed=seed, sigma=sigma)
+    high, low, close, volume = candles.high, candles.low, candles.close, candles.volume
+    upper, middle, lower = talib.BBANDS(close, timeperiod=20, nbdevup=2.0, nbdevdn=2.0)
+
+    def compare(expected, actual, unit):
+        np.testing.assert_allclose(expected / unit, actual / unit, rtol=1e-8, atol=1e-8)
+
+    compare(talib.EMA(close, timeperiod=9), ema(close, 9), close)
+    compare(talib.RSI(close, timeperiod=14), rsi(close, 14), 100.0)
+    compare(talib.ATR(high, low, close, timeperiod=14), atr(high, low, close, 14), close)
+    compare(talib.TRANGE(high, low, close), true_range(high, low, close), close)
+    compare(talib.OBV(close, volume), obv(close, volume), volume.sum())
+    # TA-Lib starts MACD's fast average as late as its slow one, and takes variance as a difference of squares.
+    for expected, actual in zip(talib.MACD(close, 12, 26, 9), macd(close), strict=True):
+        compare(expected[300:], actual[300:], close[300:])
+    compare(middle, bollinger(close).middle, close)
+    np.testing.assert_allclose(upper / close, bollinger(close).upper / close, atol=1e-6)
+    np.testing.assert_allclose(lower / close, bollinger(close).lower / close, atol=1e-6)
+
+
+@pytest.mark.parametrize("span", [1, 5, 8, 9, 20, 50, 130, 257])
+def test_bands_are_summed_to_the_bit_as_numpy_sums(span):
+    views = sliding_window_view(CLOSES, span)
+    bands = bollinger(CLOSES, span, width=1.0)
+
+    np.testing.assert_array_equal(views.mean(axis=1), bands.middle[span - 1 :])
+    np.testing.assert_array_equal(views.mean(axis=1) + views.std(axis=1), bands.upper[span - 1 :])
+
+
+@pytest.mark.parametrize("missing", [1, 7, 100])
+def test_rows_missing_at_the_start_are_as_if_they_were_not_there(missing):
+    late = np.concatenate([np.full(missing, np.nan), CLOSES])
+    whole = (ema(CLOSES, 9), rsi(CLOSES), *macd(CLOSES), *bollinger(CLOSES), atr(CLOSES + 1, CLOSES - 1, CLOSES))
+    after = (ema(late, 9), rsi(late), *macd(late), *bollinger(late), atr(late + 1, late - 1, late))
+
+    for expected, actual in zip(whole, after, strict=True):
+        assert np.isnan(actual[:missing]).all()
+        np.testing.assert_array_equal(expected, actual[missing:])
+
+
 @pytest.mark.parametrize("rows", [0, 1, 5])
 def test_too_few_closes_give_nan_and_no_error(rows):
     for values in (ema(CLOSES[:rows], 9), rsi(CLOSES[:rows]), *macd(CLOSES[:rows]), *bollinger(CLOSES[:rows])):
@@ -80,8 +128,8 @@ def test_no_indicator_looks_ahead(cut):
     changed[cut:] *= 3.0
 
     for before, after in zip(
-        (ema(CLOSES, 9), rsi(CLOSES), *macd(CLOSES), *bollinger(CLOSES)),
-        (ema(changed, 9), rsi(changed), *macd(changed), *bollinger(changed)),
+        (ema(CLOSES, 9), rsi(CLOSES), *macd(CLOSES), *bollinger(CLOSES), obv(CLOSES, CLOSES)),
+        (ema(changed, 9), rsi(changed), *macd(changed), *bollinger(changed), obv(changed, changed)),
         strict=True,
     ):
         np.testing.assert_array_equal(before[:cut], after[:cut])
