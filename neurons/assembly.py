@@ -81,14 +81,23 @@ def telemetry_of(settings: NodeSettings, clock: Clock, key: SigningKey, role: st
 
 
 def venues_of(series: SeriesSettings, clock: Clock, params: NetworkParams) -> list[PriceVenue]:
-    """The series' venues, ready to be asked. Raises InvalidSetting for an exchange or symbol that cannot be."""
+    """The series' venues, ready to be asked.
+
+    Raises InvalidSetting for an exchange or symbol that cannot be, and for rounds off the network's grid.
+    """
+    if series.rounds and series.step_ms != params.time.step_ms:
+        raise InvalidSetting(
+            f"{series.name}: rounds are asked on the network's grid of {params.time.step_ms // MINUTE_MS} min, "
+            f"not on {series.step}: leave `step` as it is, or set `rounds = false` to only watch the series",
+            setting="series",
+        )
     return [
         LiveVenue(
             venue.label,
             exchange=venue.exchange,
             symbol=venue.symbol,
             base_url=venue.base_url,
-            step_ms=params.time.step_ms,
+            step_ms=series.step_ms,
             timeout_s=min(10.0, max(LEAST_DEADLINE_S, clock.wall_seconds(MINUTE_MS))),
         )
         for venue in series.venues

@@ -51,6 +51,7 @@ def forecasting_with(
             series.name, venues_of(series, clock, params), step_ms=params.time.step_ms, lookback=model.lookback
         )
         for series in settings.series
+        if series.rounds
     }
     return Forecasting(model, feeds, me=key.hotkey, challenges=params.challenges, offload=asyncio.to_thread)
 

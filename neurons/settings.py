@@ -10,10 +10,22 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from protocol.units import HOUR_MS, MINUTE_MS
+
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Endpoint = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$")]
 SeriesName = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,12}-[A-Z0-9]{2,12}$")]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,12}$")]
 FilePath = Annotated[Path, AfterValidator(Path.expanduser)]
+Step = Literal["1m", "5m", "15m", "30m", "1h"]
+
+STEPS_MS: Final[dict[Step, int]] = {
+    "1m": MINUTE_MS,
+    "5m": 5 * MINUTE_MS,
+    "15m": 15 * MINUTE_MS,
+    "30m": 30 * MINUTE_MS,
+    "1h": HOUR_MS,
+}
 
 
 class Section(BaseModel):
@@ -85,10 +97,25 @@ class VenueSettings(Section):
     base_url: str | None = Field(
         default=None, description="Where to ask instead of the exchange's own address.", pattern=r"^https?://"
     )
+    via: SeriesName | None = Field(
+        default=None,
+        description="The configured series whose agreed close converts this venue's quote currency into the series': "
+        "USDT-USD for a BTC/USDT venue of BTC-USD. Not set, a steady or slowly moving distance between the two "
+        "currencies is measured and removed, and what moves faster counts as the venue's own error.",
+    )
+    stream: bool = Field(
+        default=True,
+        description="Take candles from the exchange's WebSocket where it has one; REST serves whenever it does not.",
+    )
 
     @property
     def label(self) -> str:
         return self.name or self.exchange
+
+    @property
+    def quote(self) -> str:
+        """The currency of its prices: USDT for BTC/USDT and for the perpetual BTC/USDT:USDT."""
+        return self.symbol.partition("/")[2].partition(":")[0]
 
     def __str__(self) -> str:
         return f"{self.label} {self.symbol}"
@@ -97,17 +124,61 @@ class VenueSettings(Section):
 class SeriesSettings(Section):
     """One series and the venues whose median is its truth."""
 
-    name: SeriesName = Field(description="The series' name, such as BTC-USD.")
+    name: SeriesName = Field(description="The series' name, BASE-QUOTE, such as BTC-USD.")
     venues: tuple[VenueSettings, ...] = Field(
-        min_length=1, description="The venues to ask. One lying venue is tolerated when three report."
+        min_length=1,
+        description="The venues to ask. One lying venue is tolerated when three report.",
+    )
+    quote: Currency | None = Field(
+        default=None,
+        description="The currency of its closes. The name says it already; set, it must say the same.",
+    )
+    step: Step = Field(
+        default="5m",
+        description="The candles asked of its venues, and the grid of its closes. Rounds are asked on the network's "
+        "grid (5m), so another step needs `rounds = false`.",
+    )
+    calendar: Literal["24/7", "fx", "XNYS"] = Field(
+        default="24/7",
+        description="When its market trades. 24/7: always; fx: Sunday 17:00 to Friday 17:00 New York; XNYS: the US "
+        "stock session with its holidays and early closes. Out of session no close is expected and no step counts.",
+    )
+    rounds: bool = Field(
+        default=True,
+        description="Whether rounds are asked on it. No: it is only watched, as what a venue's `via` converts by.",
     )
 
     @model_validator(mode="after")
-    def _labels_differ(self) -> SeriesSettings:
+    def _is_sound(self) -> SeriesSettings:
         labels = [venue.label for venue in self.venues]
         if len(set(labels)) < len(labels):
             raise ValueError(f"two venues of {self.name} have the same name: set `name` apart in {', '.join(labels)}")
+        if self.quote not in (None, self.quote_currency):
+            raise ValueError(f"{self.name} is quoted in {self.quote_currency} by its name, not in {self.quote}")
+        for venue in self.venues:
+            if not venue.quote:
+                raise ValueError(f"{venue.symbol} of {self.name} names no quote currency: write it BASE/QUOTE")
+            if venue.via is not None and venue.quote == self.quote_currency:
+                raise ValueError(f"{venue} is quoted in {venue.quote} like {self.name}: it needs no `via`")
+            if venue.via not in (None, f"{venue.quote}-{self.quote_currency}"):
+                raise ValueError(
+                    f"{venue} of {self.name} needs `via` to convert {venue.quote} into {self.quote_currency}: "
+                    f"{venue.quote}-{self.quote_currency}, not {venue.via}"
+                )
         return self
+
+    @property
+    def quote_currency(self) -> str:
+        return self.name.rpartition("-")[2]
+
+    @property
+    def step_ms(self) -> int:
+        return STEPS_MS[self.step]
+
+    @property
+    def conversions(self) -> dict[str, str]:
+        """The name of each venue that is converted -> the series that it is converted by."""
+        return {venue.label: venue.via for venue in self.venues if venue.via is not None}
 
     def __str__(self) -> str:
         return f"{self.name} from {', '.join(str(venue) for venue in self.venues)}"
@@ -120,8 +191,36 @@ BTC_USD: Final = SeriesSettings(
         VenueSettings(exchange="bybit", symbol="BTC/USDT"),
         VenueSettings(exchange="coinbase", symbol="BTC/USD"),
         VenueSettings(exchange="kraken", symbol="BTC/USD"),
+        VenueSettings(exchange="okx", symbol="BTC/USDT"),
     ),
 )
+
+
+def check_conversions(series: tuple[SeriesSettings, ...]) -> tuple[SeriesSettings, ...]:
+    """The same series, if every `via` leads to one of them that can convert, and none of them back to itself.
+
+    Raises ValueError with the sentence for whoever set them.
+    """
+    names = [one.name for one in series]
+    if len(set(names)) < len(names):
+        raise ValueError(f"a series is listed twice: {', '.join(names)}")
+    by_name = dict(zip(names, series, strict=True))
+    for one in series:
+        for venue, via in one.conversions.items():
+            rate = by_name.get(via)
+            if rate is None:
+                raise ValueError(f"{venue} of {one.name} is converted via {via}, and no series of that name is set")
+            if one.step_ms % rate.step_ms:
+                raise ValueError(f"{one.name} has closes every {one.step}, {via} only every {rate.step}")
+            if rate.calendar not in ("24/7", one.calendar):
+                raise ValueError(f"{via} trades by the calendar {rate.calendar}, {one.name} by {one.calendar}")
+    for one in series:
+        reached = list(one.conversions.values())
+        for via in reached:
+            if via == one.name:
+                raise ValueError(f"{one.name} is converted via itself: {', '.join(reached)}")
+            reached += [further for further in by_name[via].conversions.values() if further not in reached]
+    return series
 
 
 class NodeSettings(Section):
@@ -145,18 +244,11 @@ class NodeSettings(Section):
         description="The database's URL (SQLAlchemy); SQLite in data_dir when not set.",
         pattern=r"^[a-z0-9+]+:",
     )
-    series: tuple[SeriesSettings, ...] = Field(
+    series: Annotated[tuple[SeriesSettings, ...], AfterValidator(check_conversions)] = Field(
         default=(BTC_USD,), min_length=1, description="The series to follow, each with its venues."
     )
     log: LogSettings = LogSettings()
     clock: ClockSettings = ClockSettings()
-
-    @model_validator(mode="after")
-    def _series_differ(self) -> NodeSettings:
-        names = [series.name for series in self.series]
-        if len(set(names)) < len(names):
-            raise ValueError(f"a series is listed twice: {', '.join(names)}")
-        return self
 
     @property
     def key_path(self) -> Path:

@@ -32,7 +32,16 @@ name = "BTC-USD"
 venues = [
   { exchange = "kraken", symbol = "BTC/USD" },
   { exchange = "coinbase", symbol = "BTC/USD" },
-  { exchange = "bybit", symbol = "BTC/USDT" },
+  { exchange = "bybit", symbol = "BTC/USDT", via = "USDT-USD" },
+]
+
+[[series]]                # a rate that only converts
+name = "USDT-USD"
+rounds = false
+venues = [
+  { exchange = "kraken", symbol = "USDT/USD" },
+  { exchange = "coinbase", symbol = "USDT/USD" },
+  { exchange = "bitstamp", symbol = "USDT/USD" },
 ]
 ```
 """
@@ -51,8 +60,10 @@ def render() -> str:
 
 
 def _element(title: str, model: type[BaseModel]) -> list[str]:
-    fields = model.model_fields.items()
-    rows = ((name, field.description or "", "needed" if field.is_required() else "not set") for name, field in fields)
+    rows = (
+        (setting.key, setting.description, "needed" if setting.field.is_required() else show_default(setting))
+        for setting in settings_of(model)
+    )
     return [f"## {title}", _sentence(model), _table(("key", "meaning", "default"), rows)]
 
 
