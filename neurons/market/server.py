@@ -1,4 +1,4 @@
-"""A stand-in exchange: candles of one symbol over HTTP, in Binance's formats, as of a clock's now.
+"""A stand-in exchange: candles of one market over HTTP and WebSocket, as one exchange writes them, as of a clock's now.
 
 Unmodified exchange clients work against it. It serves only what exists at the clock's now, with the running
 candle at the end as the real exchange does, and misbehaves on demand (`faults`).
@@ -8,26 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+from email.utils import formatdate
 from types import TracebackType
 from typing import Final, Self
 
 from aiohttp import web
 
-from neurons.market.faults import Faults, faults_from, spoil
-from neurons.market.klines import (
-    KlineRefusal,
-    exchange_info_json,
-    kline_query,
-    klines_json,
-    refusal_json,
-    select_klines,
-)
+from neurons.market.broadcast import Broadcast, break_off, opening_of
+from neurons.market.dialects.known import DIALECTS
+from neurons.market.dialects.speech import Ask, Listing, Refusal, Reply
+from neurons.market.faults import Faults, faults_from
+from neurons.market.shelf import SourceShelf
 from neurons.market.sources import CandleSource
 from neurons.ports import Clock
 from protocol.errors import InvalidSetting
+from protocol.units import SECOND_MS
 
-_EMPTY_LISTING: Final = '{"timezone":"UTC","serverTime":0,"rateLimits":[],"exchangeFilters":[],"symbols":[]}'
 _LARGEST_REQUEST_BYTES: Final = 4_096
+MOST_STREAMS: Final = 64
 
 
 class PriceServer:
@@ -38,41 +36,75 @@ class PriceServer:
         source: CandleSource,
         clock: Clock,
         *,
+        dialect: str = "binance",
         base: str = "BTC",
         quote: str = "USDT",
         host: str = "127.0.0.1",
         port: int = 0,
         controllable: bool = False,
     ) -> None:
-        """port 0 takes a free one (see `url`). `controllable` adds PUT /control/faults, which takes Faults as JSON."""
-        self._source, self._clock = source, clock
-        self._base, self._quote = base, quote
+        """dialect: whose formats, by ccxt's name of the exchange.  port 0 takes a free one (see `url`).
+        controllable: adds PUT /control/faults, and /rest and /stream below it for one side; they take Faults as JSON.
+
+        Raises InvalidSetting for a dialect there is not.
+        """
+        if dialect not in DIALECTS:
+            raise InvalidSetting(f"no dialect {dialect!r}; there are: {', '.join(sorted(DIALECTS))}", setting="dialect")
+        self._source, self._clock, self._dialect = source, clock, DIALECTS[dialect]
+        self._listing = Listing(base, quote)
         self._host, self._port = host, port
         self._controllable = controllable
         self._runner: web.AppRunner | None = None
         self._stopping = asyncio.Event()
-        self.faults = Faults()
+        self._broadcasts: set[Broadcast] = set()
+        self._rest_faults = self._stream_faults = Faults()
         self.requests = 0
-
-    @property
-    def symbol(self) -> str:
-        return self._base + self._quote
 
     @property
     def url(self) -> str:
         return f"http://{self._host}:{self._port}"
 
+    @property
+    def streams(self) -> int:
+        """How many stream connections are open."""
+        return len(self._broadcasts)
+
+    @property
+    def faults(self) -> Faults:
+        """What is wrong over HTTP; setting it spoils both HTTP and streams."""
+        return self._rest_faults
+
+    @faults.setter
+    def faults(self, faults: Faults) -> None:
+        self.rest_faults = faults
+        self.stream_faults = faults
+
+    @property
+    def rest_faults(self) -> Faults:
+        return self._rest_faults
+
+    @rest_faults.setter
+    def rest_faults(self, faults: Faults) -> None:
+        self._rest_faults = faults
+
+    @property
+    def stream_faults(self) -> Faults:
+        return self._stream_faults
+
+    @stream_faults.setter
+    def stream_faults(self, faults: Faults) -> None:
+        self._stream_faults = faults
+        for broadcast in list(self._broadcasts):
+            broadcast.suffer(faults)
+
     async def __aenter__(self) -> Self:
         """Listens. Raises InvalidSetting when the port is taken or the host is not ours."""
-        app = web.Application(client_max_size=_LARGEST_REQUEST_BYTES, middlewares=[self._misbehave])
-        app.router.add_get("/api/v3/klines", self._klines)
-        app.router.add_get("/api/v3/time", self._time)
-        app.router.add_get("/api/v3/ping", self._ping)
-        app.router.add_get("/api/v3/exchangeInfo", self._exchange_info)
-        for futures in ("/fapi/v1/exchangeInfo", "/dapi/v1/exchangeInfo"):
-            app.router.add_get(futures, self._no_futures)
+        app = web.Application(client_max_size=_LARGEST_REQUEST_BYTES)
+        app.on_response_prepare.append(self._date)
         if self._controllable:
-            app.router.add_put("/control/faults", self._set_faults)
+            for side in ("", "/rest", "/stream"):
+                app.router.add_put(f"/control/faults{side}", self._set_faults)
+        app.router.add_route("*", "/{path:.*}", self._answer)
         self._stopping = asyncio.Event()
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
         await runner.setup()
@@ -92,65 +124,86 @@ class PriceServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopping.set()
+        for broadcast in list(self._broadcasts):
+            broadcast.end(b"the venue stops")
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
 
-    def _now_ms(self) -> int:
-        return self._clock.now_ms() - self.faults.rewind_ms
-
-    @web.middleware
-    async def _misbehave(self, request: web.Request, handler: web.Handler) -> web.StreamResponse:  # type: ignore[name-defined]
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if request.method != "GET":
+            return _response(Reply(self._dialect.trouble(404), 404))
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return await self._stream(request)
         self.requests += 1
-        if request.path.startswith("/control/"):
-            return await handler(request)  # type: ignore[no-any-return]
-        if self.faults.hang:
-            await self._stopping.wait()
-        if self.faults.latency_ms:
-            await asyncio.sleep(self.faults.latency_ms / 1_000)
-        if self.faults.status:
-            return _json("upstream trouble", status=self.faults.status)
-        return await handler(request)  # type: ignore[no-any-return]
-
-    async def _klines(self, request: web.Request) -> web.Response:
-        now_ms, step_ms, faults = self._now_ms(), self._source.step_ms, self.faults
+        faults = self._rest_faults
+        refused = await self._misbehave(request, faults)
+        if refused is not None:
+            return refused
         try:
-            query = kline_query(request.query, symbol=self.symbol, step_ms=step_ms)
-        except KlineRefusal as refusal:
-            return _json(refusal.body(), status=400)
-        candles = select_klines(self._source, query, now_ms=now_ms)
-        finished = sum(1 for at in candles.open_time_ms.tolist() if at + step_ms <= now_ms)
-        text = klines_json(spoil(candles, faults, finished=finished), step_ms=step_ms, now_ms=now_ms)
-        if faults.junk_field and finished:
-            rows = json.loads(text)
-            rows[finished - 1][4] = faults.junk_field
-            text = json.dumps(rows)
-        return _json(text[: len(text) // 2] if faults.malformed else text)
+            reply = self._dialect.answer(Ask(request.path, dict(request.query)), self._shelf(faults))
+        except Refusal as refusal:
+            return _response(refusal.reply)
+        return _response(Reply(reply.text[: len(reply.text) // 2]) if faults.malformed else reply)
 
-    async def _time(self, _: web.Request) -> web.Response:
-        return _json(json.dumps({"serverTime": self._now_ms()}))
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        refused = await self._misbehave(request, self._stream_faults)
+        if refused is not None:
+            return refused
+        stream = self._dialect.stream
+        opening = opening_of(stream, request, self._shelf(self._stream_faults))
+        if opening is None:
+            return _response(Reply(self._dialect.trouble(404), 404))
+        if len(self._broadcasts) >= MOST_STREAMS:
+            return _response(Reply(self._dialect.trouble(503), 503))
+        faulty = Broadcast(stream, lambda: self._shelf(self._stream_faults), self._clock, self._stream_faults)
+        self._broadcasts.add(faulty)
+        try:
+            return await faulty.run(request, opening)
+        finally:
+            self._broadcasts.discard(faulty)
 
-    async def _ping(self, _: web.Request) -> web.Response:
-        return _json("{}")
+    async def _misbehave(self, request: web.Request, faults: Faults) -> web.Response | None:
+        """Waits, hangs, breaks off or refuses as the faults say; None when the request is to be answered."""
+        is_stream = request.headers.get("Upgrade", "") != ""
+        if faults.hang and not is_stream:
+            await self._stopping.wait()
+        if faults.latency_ms:
+            await asyncio.sleep(faults.latency_ms / 1_000)
+        if faults.reset:
+            break_off(request)
+        if faults.disconnect and request.transport is not None:
+            request.transport.close()
+        if not faults.status:
+            return None
+        refused = _response(Reply(self._dialect.trouble(faults.status), faults.status))
+        if faults.retry_after_s:
+            refused.headers["Retry-After"] = str(faults.retry_after_s)
+        return refused
 
-    async def _exchange_info(self, request: web.Request) -> web.Response:
-        if request.query.get("symbol", self.symbol) != self.symbol:
-            return _json(refusal_json(-1121, "Invalid symbol."), status=400)
-        return _json(exchange_info_json(symbol=self.symbol, base=self._base, quote=self._quote, now_ms=self._now_ms()))
+    async def _date(self, _: web.Request, response: web.StreamResponse) -> None:
+        """Every reply is dated by the venue's own clock."""
+        now_ms = self._clock.now_ms() + self._rest_faults.clock_shift_ms
+        response.headers["Date"] = formatdate(now_ms / SECOND_MS, usegmt=True)
 
-    async def _no_futures(self, _: web.Request) -> web.Response:
-        return _json(_EMPTY_LISTING)
+    def _shelf(self, faults: Faults) -> SourceShelf:
+        return SourceShelf(self._source, self._listing, faults, at_ms=self._clock.now_ms())
 
     async def _set_faults(self, request: web.Request) -> web.Response:
         try:
             values = await request.json()
             if not isinstance(values, dict):
                 raise InvalidSetting("faults are a JSON object", setting="faults")
-            self.faults = faults_from(values)
+            faults = faults_from(values)
         except (InvalidSetting, json.JSONDecodeError) as error:
-            return _json(refusal_json(-1100, str(error)), status=400)
-        return _json("{}")
+            return _response(Reply(json.dumps({"error": str(error)}), 400))
+        if not request.path.endswith("/stream"):
+            self.rest_faults = faults
+        if not request.path.endswith("/rest"):
+            self.stream_faults = faults
+        return _response(Reply("{}"))
 
 
-def _json(text: str, *, status: int = 200) -> web.Response:
-    return web.Response(text=text, status=status, content_type="application/json")
+def _response(reply: Reply) -> web.Response:
+    kind = "text/html" if reply.text.startswith("<") else "application/json"
+    return web.Response(text=reply.text, status=reply.status, content_type=kind)

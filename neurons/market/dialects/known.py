@@ -1,0 +1,11 @@
+"""The dialects there are, by the name that ccxt gives the exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from neurons.market.dialects.binance import BINANCE
+from neurons.market.dialects.speech import Dialect
+
+DIALECTS: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in (BINANCE,)}
