@@ -137,9 +137,10 @@ class PriceVenue(Protocol):
     def name(self) -> str: ...
 
     async def closed_candles(self, *, since_ms: int, limit: int) -> CandlePage:
-        """Up to `limit` candles from `since_ms` on, oldest first; only those whose end has passed on the venue's clock.
+        """The first final candles from `since_ms` on, oldest first, up to `limit`: see docs/prices.md for "final".
 
-        Gaps stay gaps. Raises VenueUnavailable.
+        Gaps stay gaps. A page may be short of its limit and yet not the last; only an empty one says that nothing
+        that is final now follows. Raises VenueUnavailable.
         """
         ...
 

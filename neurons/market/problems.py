@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Final
 
 from neurons.ports import VenueUnavailable
 
 _LONGEST_DETAIL: Final = 300
+_LOGIN: Final = re.compile(r"(?<=://)[^/@\s]*@")
+_SECRET: Final = re.compile(
+    r"(?i)\b((?:api|access|secret)[_-]?key|signature|sign|secret|token|pass(?:word|phrase)?|authorization)"
+    r"(\"?\s*[=:]\s*\"?)(?:basic\s+|bearer\s+)?[^&\s\"',;}]+"
+)
 
 
 class VenueProblem(StrEnum):
@@ -17,6 +23,11 @@ class VenueProblem(StrEnum):
     UNREACHABLE = "unreachable"
     HTTP_STATUS = "http-status"
     REFUSED = "refused"
+    RATE_LIMITED = "rate-limited"
+    """HTTP 429 or 418, or the exchange's own words for it."""
+    GEO_BLOCKED = "geo-blocked"
+    """HTTP 451 or 403: it does not serve this address."""
+    SERVER_ERROR = "server-error"
     WRONG_SYMBOL = "wrong-symbol"
     TOO_LARGE = "too-large"
     MALFORMED = "malformed"
@@ -25,13 +36,37 @@ class VenueProblem(StrEnum):
     BAD_PRICE = "bad-price"
     IN_THE_FUTURE = "in-the-future"
     WENT_BACK = "went-back"
+    WRONG_CLOCK = "wrong-clock"
+    """Its reply bears no time, or one too far from ours: what is final there cannot be told."""
+    NO_HISTORY = "no-history"
+    """It has no candles from so long ago, or none that can be found: not that there were none."""
+    CIRCUIT_OPEN = "circuit-open"
+    """It was not asked: it failed too often or told us to wait."""
 
 
-def unavailable(venue: str, problem: VenueProblem, detail: str) -> VenueUnavailable:
-    """The error to raise; `fields` carry `venue` and `problem`, the sentence carries the (shortened) detail."""
-    return VenueUnavailable(f"{venue}: {problem}: {detail[:_LONGEST_DETAIL]}", venue=venue, problem=problem)
+def unavailable(
+    venue: str, problem: VenueProblem, detail: str, *, retry_after_ms: int | None = None
+) -> VenueUnavailable:
+    """The error to raise; its sentence carries the detail, shortened and without secrets.
+
+    Its fields are `venue`, `problem` and, where the venue told how long to leave it alone, `retry_after_ms`.
+    """
+    told = f"{venue}: {problem}: {without_secrets(detail)[:_LONGEST_DETAIL]}"
+    wait = {} if retry_after_ms is None else {"retry_after_ms": retry_after_ms}
+    return VenueUnavailable(told, venue=venue, problem=problem, **wait)
 
 
 def problem_of(error: VenueUnavailable) -> VenueProblem:
     """Which kind of trouble an error names; MALFORMED where a venue raised it without saying."""
     return VenueProblem(str(error.fields.get("problem", VenueProblem.MALFORMED)))
+
+
+def retry_after_ms_of(error: VenueUnavailable) -> int | None:
+    """How long the venue asked to be left alone, in ms; None when it did not say."""
+    told = error.fields.get("retry_after_ms")
+    return told if isinstance(told, int) else None
+
+
+def without_secrets(text: str) -> str:
+    """The text without the logins of its URLs and without the values of what is called a key, token or password."""
+    return _SECRET.sub(r"\1\2...", _LOGIN.sub("", text))

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from neurons.market.candles import CandleArrays
+from neurons.market.exchanges import pointed_at
 from neurons.market.faults import Faults
 from neurons.market.generated import GeneratedMarket, MarketShape
 from neurons.market.problems import VenueProblem, problem_of
 from neurons.market.recorded import RecordedSource
 from neurons.market.server import PriceServer
-from neurons.market.venues import LiveVenue, candle_from_row, pointed_at
+from neurons.market.venues import LiveVenue, candle_from_row
 from neurons.ports import VenueUnavailable
 from protocol.errors import InvalidSetting
 from protocol.units import MINUTE_MS
@@ -52,11 +53,13 @@ def problem_with(faults: Faults, **settings: object) -> VenueProblem | None:
         (Faults(), None),
         (Faults(hang=True), VenueProblem.TIMEOUT),
         (Faults(latency_ms=60_000), VenueProblem.TIMEOUT),
-        (Faults(status=500), VenueProblem.UNREACHABLE),
-        (Faults(status=503), VenueProblem.UNREACHABLE),
-        (Faults(status=429), VenueProblem.REFUSED),
-        (Faults(status=418), VenueProblem.REFUSED),
-        (Faults(status=404), VenueProblem.UNREACHABLE),
+        (Faults(status=500), VenueProblem.SERVER_ERROR),
+        (Faults(status=503), VenueProblem.SERVER_ERROR),
+        (Faults(status=429), VenueProblem.RATE_LIMITED),
+        (Faults(status=418), VenueProblem.RATE_LIMITED),
+        (Faults(status=451), VenueProblem.GEO_BLOCKED),
+        (Faults(status=403), VenueProblem.GEO_BLOCKED),
+        (Faults(status=404), VenueProblem.HTTP_STATUS),
         (Faults(malformed=True), VenueProblem.MALFORMED),
         (Faults(repeat_last=True), VenueProblem.OUT_OF_ORDER),
         (Faults(junk_field="NaN"), VenueProblem.BAD_PRICE),
