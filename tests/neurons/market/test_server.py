@@ -12,10 +12,10 @@ import pytest
 
 from neurons.market.candles import text_of_price
 from neurons.market.ccxt_light import load_exchange
+from neurons.market.exchanges import pointed_at
 from neurons.market.faults import Faults
 from neurons.market.generated import GeneratedMarket, GeneratedSource, MarketShape
 from neurons.market.server import PriceServer
-from neurons.market.venues import pointed_at
 from protocol.errors import InvalidSetting
 from protocol.units import MINUTE_MS
 from tests.support.hand_clock import HandClock
