@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from neurons.market.dialects.binance import BINANCE
+from neurons.market.dialects.bybit import BYBIT
+from neurons.market.dialects.okx import OKX
 from neurons.market.dialects.speech import Dialect
 
-DIALECTS: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in (BINANCE,)}
+DIALECTS: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in (BINANCE, BYBIT, OKX)}
