@@ -13,7 +13,7 @@ from typing import Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from neurons.market.dialects.speech import Ask, Heard, Line, Shelf, Stream
+from neurons.market.dialects.speech import Heard, Line, Shelf, Stream
 from neurons.market.faults import Faults
 from neurons.ports import Clock
 
@@ -137,11 +137,6 @@ class Broadcast:
                 await asyncio.sleep(self._faults.latency_ms / 1_000)
             async with asyncio.timeout(SEND_WITHIN_S):
                 await self._socket.send_str(text)
-
-
-def opening_of(stream: Stream, request: web.Request, shelf: Shelf) -> Heard | None:
-    """What a connection at this path begins with, if the exchange has a stream there."""
-    return stream.opens(Ask(request.path, dict(request.query)), shelf)
 
 
 def break_off(request: web.BaseRequest | None) -> None:

@@ -14,7 +14,7 @@ from typing import Final, Self
 
 from aiohttp import web
 
-from neurons.market.broadcast import Broadcast, break_off, opening_of
+from neurons.market.broadcast import Broadcast, break_off
 from neurons.market.dialects.known import DIALECTS
 from neurons.market.dialects.speech import Ask, Listing, Refusal, Reply
 from neurons.market.faults import Faults, faults_from
@@ -151,17 +151,18 @@ class PriceServer:
         if refused is not None:
             return refused
         stream = self._dialect.stream
-        opening = opening_of(stream, request, self._shelf(self._stream_faults))
-        if opening is None:
+        shelf = self._shelf(self._stream_faults)
+        opening = None if stream is None else stream.opens(Ask(request.path, dict(request.query)), shelf)
+        if stream is None or opening is None:
             return _response(Reply(self._dialect.trouble(404), 404))
         if len(self._broadcasts) >= MOST_STREAMS:
             return _response(Reply(self._dialect.trouble(503), 503))
-        faulty = Broadcast(stream, lambda: self._shelf(self._stream_faults), self._clock, self._stream_faults)
-        self._broadcasts.add(faulty)
+        broadcast = Broadcast(stream, lambda: self._shelf(self._stream_faults), self._clock, self._stream_faults)
+        self._broadcasts.add(broadcast)
         try:
-            return await faulty.run(request, opening)
+            return await broadcast.run(request, opening)
         finally:
-            self._broadcasts.discard(faulty)
+            self._broadcasts.discard(broadcast)
 
     async def _misbehave(self, request: web.Request, faults: Faults) -> web.Response | None:
         """Waits, hangs, breaks off or refuses as the faults say; None when the request is to be answered."""

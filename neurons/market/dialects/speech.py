@@ -126,4 +126,5 @@ class Dialect:
     """Answers a request. Raises Refusal."""
     trouble: Callable[[int], str]
     """The body that this exchange (or what stands before it) sends with an HTTP status of trouble."""
-    stream: Stream
+    stream: Stream | None
+    """None: the exchange streams no candles."""
