@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar, Final, Self
 
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from mining_objects.errors import BadCandles, BrokenModel
 from protocol.errors import TooLittleHistory
+from protocol.units import PRICE_SCALE
 
 MAX_ABS_RETURN: Final = 2.0
 """A larger log-return (a factor of 7.4) is refused by the network's rules, so it never leaves the node."""
@@ -78,6 +79,17 @@ class Window:
             spread[name] = np.full(len(grid), np.nan)
             spread[name][rows] = columns[name]
         return cls(series=series, step_ms=step_ms, open_time_ms=grid, **spread)
+
+    @classmethod
+    def of_closes(cls, series: str, step_ms: int, close_e8: Mapping[int, int]) -> Self:
+        """A window from agreed closes alone: close in 1e-8 by the instant at which its candle ENDS, on the grid.
+
+        Open, high, low and volume are NaN: closes do not tell them. Raises BadCandles as on_grid does.
+        """
+        ends = sorted(close_e8)
+        closes = np.array([close_e8[at] for at in ends], dtype=np.float64) / PRICE_SCALE
+        columns = {name: np.full(len(ends), np.nan) for name in (*_PRICES, "volume")} | {"close": closes}
+        return cls.on_grid(series, step_ms, np.array(ends, dtype=np.int64) - step_ms, columns)
 
     def __len__(self) -> int:
         return len(self.open_time_ms)

@@ -3,6 +3,7 @@
 NodeFault
 ├── BrokenModel        a model answered NaN, an absurd return or the wrong shape; nothing of it left the node
 ├── UnknownModel       no model has this name
+├── UnknownFeature     no feature has this name
 ├── MissingPackage     a package of an optional extra is not installed
 ├── BrokenCheckpoint   weights that are damaged, foreign or made for another model
 └── BadCandles         a candle file or window that is not what it must be
@@ -23,6 +24,12 @@ class UnknownModel(NodeFault):
     """No forecaster is registered under this name."""
 
     code = "unknown-model"
+
+
+class UnknownFeature(NodeFault):
+    """No feature of candles has this name."""
+
+    code = "unknown-feature"
 
 
 class MissingPackage(NodeFault):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mining_objects.base_mining_model import Floats, Window
 from mining_objects.causal import hold_last, rolling_mean
-from mining_objects.financial_market_indicators import bollinger, macd, rsi
+from mining_objects.financial_market_indicators import band_position, bollinger, macd, rsi
 from protocol.units import DAY_MS
 
 DAY_STEPS: Final = 288
@@ -62,15 +62,15 @@ def compute_features(window: Window, *, last: int | None = None) -> NDArray[np.f
     shown = window.rows(end.start, n)
     columns = [
         returns[end] / scale,
-        _log_ratio((shown.high - shown.low) / shown.close, scale),
+        log_ratio((shown.high - shown.low) / shown.close, scale),
         (shown.close - shown.open) / shown.open / scale,
-        _log_ratio(shown.volume, daily_volume),
-        _log_ratio(rolling_mean(window.volume, 12)[end], daily_volume),
-        _log_ratio(rolling_mean(np.abs(returns), DAY_STEPS)[end], scale),
-        *(0.5 * _log_ratio(rolling_mean(squares, span)[end], scale**2, floor=1e-3) for span in SPANS),
+        log_ratio(shown.volume, daily_volume),
+        log_ratio(rolling_mean(window.volume, 12)[end], daily_volume),
+        log_ratio(rolling_mean(np.abs(returns), DAY_STEPS)[end], scale),
+        *(0.5 * log_ratio(rolling_mean(squares, span)[end], scale**2, floor=1e-3) for span in SPANS),
         (rsi(close)[end] - 50.0) / 25.0,
         macd(close).histogram[end] / close[end] / scale,
-        _band_position(close)[end],
+        band_position(close, bollinger(close))[end],
         *clock_waves(shown.open_time_ms + shown.step_ms),
     ]
     matrix = np.nan_to_num(np.stack(columns, axis=1), nan=0.0).astype(np.float32)
@@ -88,18 +88,9 @@ def clock_waves(at_ms: NDArray[np.int64]) -> list[Floats]:
     return waves
 
 
-def _log_ratio(values: Floats, reference: Floats, floor: float = 1e-2) -> Floats:
+def log_ratio(values: Floats, reference: Floats, floor: float = 1e-2) -> Floats:
     """ln of values / reference, never below ln(floor); NaN where either is missing or the reference is 0."""
     ratio = np.full(len(values), np.nan)
     np.divide(values, reference, out=ratio, where=reference > 0)
     logarithm: Floats = np.log(np.maximum(ratio, floor))
     return logarithm
-
-
-def _band_position(close: Floats) -> Floats:
-    """-1 on the lower Bollinger band, 0 in the middle, 1 on the upper; 0 where the bands coincide."""
-    bands = bollinger(close)
-    width = bands.upper - bands.middle
-    position = np.zeros(len(close))
-    np.divide(close - bands.middle, width, out=position, where=width > 0)
-    return position

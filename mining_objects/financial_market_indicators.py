@@ -85,6 +85,14 @@ def bollinger(closes: Floats, span: int = 20, width: float = 2.0) -> Bands:
     return Bands(middle - width * spread, middle, middle + width * spread)
 
 
+def band_position(closes: Floats, bands: Bands) -> Floats:
+    """-1 on the lower Bollinger band, 0 in the middle, 1 on the upper; 0 where the bands coincide."""
+    width = bands.upper - bands.middle
+    position = np.where(np.isnan(width), np.nan, 0.0)
+    np.divide(closes - bands.middle, width, out=position, where=width > 0)
+    return position
+
+
 def true_range(high: Floats, low: Floats, closes: Floats) -> Floats:
     """The largest of high - low, |high - close before| and |low - close before|; price units, NaN in the first row.
 
@@ -107,9 +115,12 @@ def obv(closes: Floats, volume: Floats) -> Floats:
     Its level depends on where the rows begin; only differences mean anything. Source: J. Granville, New Key to Stock
     Market Profits (1963).
     """
-    signed = volume.copy()
-    signed[1:] *= np.sign(np.diff(closes))
-    return np.cumsum(signed)
+    out = np.full(len(closes), np.nan)
+    start = _first_number(closes)
+    signed = volume[start:].copy()
+    signed[1:] *= np.sign(np.diff(closes[start:]))
+    out[start:] = np.cumsum(signed)
+    return out
 
 
 def _sum_in_pairs(columns: Sequence[Floats]) -> Floats:
@@ -138,7 +149,7 @@ def _sum_in_pairs(columns: Sequence[Floats]) -> Floats:
 def _smooth(values: Floats, span: int, rate: float) -> Floats:
     """s_t = rate * v_t + (1 - rate) * s_(t-1), started from the mean of the first span numbers, at the last of them."""
     out = np.full(len(values), np.nan)
-    start = int(np.argmin(np.isnan(values))) if len(values) else 0
+    start = _first_number(values)
     first = start + span - 1
     if len(values) <= first:
         return out
@@ -146,3 +157,8 @@ def _smooth(values: Floats, span: int, rate: float) -> Floats:
     inputs[0] = values[start : first + 1].mean()
     out[first:] = recursive_sum(inputs, 1.0 - rate)
     return out
+
+
+def _first_number(values: Floats) -> int:
+    """The row of the first number; 0 where there is none."""
+    return int(np.argmin(np.isnan(values))) if len(values) else 0

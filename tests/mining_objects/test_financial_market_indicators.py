@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
-from mining_objects.financial_market_indicators import atr, bollinger, ema, macd, obv, rsi, true_range
+from mining_objects.financial_market_indicators import atr, band_position, bollinger, ema, macd, obv, rsi, true_range
 from tests.support.windows import walk_window
 
 CLOSES = 100 * np.exp(np.cumsum(0.01 * np.random.default_rng(5).standard_normal(300)))
@@ -113,6 +113,22 @@ def test_rows_missing_at_the_start_are_as_if_they_were_not_there(missing):
     for expected, actual in zip(whole, after, strict=True):
         assert np.isnan(actual[:missing]).all()
         np.testing.assert_array_equal(expected, actual[missing:])
+
+
+def test_a_close_on_its_bands_is_minus_one_and_one_and_nothing_moves_means_zero():
+    bands = bollinger(CLOSES)
+
+    for expected, closes in ((-1.0, bands.lower), (0.0, bands.middle), (1.0, bands.upper)):
+        np.testing.assert_allclose(expected, band_position(closes, bands)[19:], atol=1e-9)
+    still = np.full(30, 7.0)
+    assert [0.0] * 11 == band_position(still, bollinger(still))[19:].tolist()
+    assert np.isnan(band_position(still, bollinger(still))[:19]).all()
+
+
+def test_volume_before_the_first_close_is_no_part_of_obv():
+    closes = np.array([np.nan, np.nan, 5.0, 6.0, 6.0, 4.0])
+
+    np.testing.assert_array_equal([np.nan, np.nan, 3.0, 7.0, 7.0, 1.0], obv(closes, np.arange(1.0, 7.0)))
 
 
 @pytest.mark.parametrize("rows", [0, 1, 5])
