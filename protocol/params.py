@@ -109,7 +109,7 @@ class SharingParams:
     """Rounds anchored within this long, less up to a quarter, before the newest are compared: a half-life of skill's
     memory, so that noise cannot hide a copy while its signal rests (docs/decisions/0013)."""
     lags_steps: tuple[int, ...] = (0, 1, 2, 3, 6, 12)
-    """Besides the same round: how many steps earlier the other's reveal may have been."""
+    """Besides the same round: how many steps earlier the other's reveal may have been; fewer than an answer has."""
     min_common_rounds: int = 3
     """Fewer comparisons than this show no likeness."""
 
@@ -211,6 +211,12 @@ class NetworkParams:
 
     def canonical_bytes(self) -> bytes:
         """ASCII JSON with sorted keys and no blanks: the text whose SHA-256 is the digest."""
+    def __post_init__(self) -> None:
+        """Raises ValueError for a lag at which answers have nothing in common (whoever wrote these params)."""
+        lags, steps = self.sharing.lags_steps, self.time.steps
+        if not lags or not all(0 <= lag < steps for lag in lags):
+            raise ValueError(f"sharing.lags_steps are {lags}: want lags below time.steps, {steps}")
+
         return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode("ascii")
 
     @cached_property

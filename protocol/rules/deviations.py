@@ -74,13 +74,17 @@ def seen_later(deviations: Deviations, *, lag_steps: int) -> Deviations:
     (x_(k+lag) sqrt(k+lag) - x_lag sqrt(lag)) / sqrt(k). An ensemble's quantile deviations keep the scale of their
     target, x_(k+lag), because quantiles of a difference do not follow from the quantiles of its parts. That the
     earlier round had its own sigma scales all its answers by one number, which correlations hardly notice.
+    Raises ValueError for a lag of as many steps or more: such an answer says nothing of what is still to come (ours).
     """
+    steps = deviations.shape[-2]
+    if not 0 <= lag_steps < steps:
+        raise ValueError(f"an answer of {steps} steps cannot be compared {lag_steps} steps later")
     if lag_steps == 0:
         return deviations
     later = deviations[..., lag_steps:, :]
     if deviations.shape[-1] > 1:
         return later
-    roots = _roots(deviations.shape[-2])
+    roots = _roots(steps)
     here = later.astype(np.int64) * roots[lag_steps:]
     start = deviations[..., lag_steps - 1 : lag_steps, :].astype(np.int64) * roots[lag_steps - 1]
     return _clipped(_rounded(here - start, roots[: later.shape[-2]]))

@@ -10,7 +10,7 @@ import pytest
 from protocol.params import DEMO, MAIN, NetworkParams
 
 
-@pytest.mark.parametrize("params", [MAIN, DEMO, replace(MAIN, network="other", time=replace(MAIN.time, steps=7))])
+@pytest.mark.parametrize("params", [MAIN, DEMO, replace(MAIN, network="other", time=replace(MAIN.time, steps=13))])
 def test_params_can_be_read_back_from_their_canonical_bytes(params):
     assert params == NetworkParams.from_canonical_bytes(params.canonical_bytes())
 
@@ -29,3 +29,9 @@ def test_params_can_be_read_back_from_their_canonical_bytes(params):
 def test_anything_else_is_no_params(told):
     with pytest.raises(ValueError):  # noqa: PT011 - whatever is wrong with it
         NetworkParams.from_canonical_bytes(told)
+
+
+@pytest.mark.parametrize("lags", [(), (0, 100), (0, 12, 500), (-1,)])
+def test_a_lag_at_which_answers_have_nothing_in_common_is_refused(lags):
+    with pytest.raises(ValueError, match="lags_steps"):
+        replace(MAIN, sharing=replace(MAIN.sharing, lags_steps=lags))

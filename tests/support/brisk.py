@@ -41,6 +41,7 @@ BRISK: NetworkParams = replace(
         epoch_ms=2 * HOUR_MS,
     ),
     skill=replace(SHORT_HISTORY.skill, block_steps=3, min_blocks=3),
+    sharing=replace(SHORT_HISTORY.sharing, lags_steps=(0, 1, 2, 3, 6)),
     pay=replace(SHORT_HISTORY.pay, bootstrap_share_ppm=200_000),
 )
 """Twelve steps a round, skill provable within the hour, and a bootstrap share, so that there is pay to steal."""

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from math import isqrt
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.params import SharingParams
-from protocol.rules.similarity import GENERATIONS, DeviationWindow, RoundDeviations, sharing_divisors
+from protocol.rules.similarity import (
+    GENERATIONS,
+    DeviationWindow,
+    RoundDeviations,
+    cosines_nano,
+    sharing_divisors,
+)
 from protocol.units import NANO
 
 STEP_MS = 300_000
@@ -160,6 +167,63 @@ def test_a_late_copy_anchored_again_is_found_out_at_its_lag(lag):
 
     assert 0.9 * NANO < window_of(rounds).rho_nano(keys(2))[0][1]
     assert 0.7 * NANO > window_of(rounds, replace(SHARING, lags_steps=(0,))).rho_nano(keys(2))[0][1]
+
+
+def test_a_lag_as_long_as_the_answers_is_refused():
+    long = replace(SHARING, lags_steps=(0, STEPS))
+
+    with pytest.raises(ValueError, match="20 steps later"):
+        window_of(some_rounds(1, count=STEPS + 1, silent=0), long)
+
+
+def worked_in_integers(dot, now, earlier):
+    """The smallest c with c * sqrt(now * earlier) >= dot * 10**9."""
+    if dot == now == earlier == 0:
+        return NANO
+    if dot <= 0 or now == 0 or earlier == 0:
+        return 0
+    square, norms = (dot * NANO) ** 2, now * earlier
+    root = isqrt(square // norms)
+    return root if root * root * norms >= square else root + 1
+
+
+@st.composite
+def dots_and_norms(draw):
+    """Products of real vectors, of which many stand at a cosine of 1, at 1/2, or a hair beside a whole nano."""
+    kind = draw(st.sampled_from(["any", "same", "half", "near", "flat"]))
+    now = draw(st.integers(1, 2 ** draw(st.integers(1, 53)) - 1))
+    if kind == "same":
+        earlier, dot = now, now
+    elif kind == "half":
+        now = min(now, 2**50)
+        scale = draw(st.integers(1, max(1, isqrt(2**53 // 4 // now))))
+        dot, earlier = now * scale // 2 * 2 // 2, now * scale * scale
+    elif kind == "near":
+        earlier = draw(st.integers(1, 2**53 - 1))
+        cosine = draw(st.integers(1, NANO - 1))
+        dot = isqrt(now * earlier * cosine**2) // NANO + draw(st.integers(-1, 1))
+    else:
+        earlier = draw(st.integers(1, 2**53 - 1)) if kind == "any" else 0
+        dot = draw(st.integers(-(2**53) + 1, 2**53 - 1)) if kind == "any" else 0
+        now = 0 if kind == "flat" and draw(st.booleans()) else now
+    reach = isqrt(now * earlier)
+    return max(-reach, min(reach, dot)), now, earlier
+
+
+@given(st.lists(dots_and_norms(), min_size=1, max_size=30))
+@settings(max_examples=200, deadline=None)
+def test_cosines_are_the_ones_worked_in_integers(several):
+    columns = (np.array(column, dtype=np.float64) for column in zip(*several, strict=True))
+
+    assert [worked_in_integers(*one) for one in several] == cosines_nano(*columns).tolist()
+
+
+def test_a_cosine_that_is_a_whole_nano_is_not_rounded_up():
+    dot = np.array([1.0, 1.0, 3.0, 2.0**52, 1.0])
+    now = np.array([1.0, 1.0, 5.0, 2.0**52, 2.0**52])
+    earlier = np.array([4.0, 16.0, 5.0, 2.0**52, 2.0**52])
+
+    assert [500_000_000, 250_000_000, 600_000_000, NANO, 1] == cosines_nano(dot, now, earlier).tolist()
 
 
 skills = st.lists(st.integers(0, 60_000_000), min_size=1, max_size=8)
