@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final
 
-from protocol.errors import Overloaded
+from protocol.errors import NodeFault, Overloaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,47 @@ class Door:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.inside -= 1
+
+
+class TimeLimit:
+    """How long a task may stay inside; use as `with limit:`. Raises NodeFault (ours) in whoever stays longer.
+
+    One timer for all: who entered first is due first, so it is set once in `limit_s` and not for every call.
+    """
+
+    def __init__(self, what: str, limit_s: float) -> None:
+        """what: what takes too long, as the error names it, such as "COMMIT"."""
+        self._what, self._limit_s = what, limit_s
+        self._due: dict[asyncio.Task[object], float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> None:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None, "calls are answered by tasks"
+        due = self._due[task] = loop.time() + self._limit_s
+        if self._timer is None:
+            self._timer = loop.call_at(due, self._cut_off, loop)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "calls are answered by tasks"
+        if self._due.pop(task, None) is not None:
+            return
+        others_cancel_too = task.uncancel() > 0
+        if isinstance(error, asyncio.CancelledError) and not others_cancel_too:
+            raise NodeFault(f"{self._what} took longer than {self._limit_s} s here") from error
+
+    def _cut_off(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Cancels those whose time is over, and comes back when it is for the next."""
+        self._timer = None
+        for task, due in list(self._due.items()):
+            if due > loop.time():
+                self._timer = loop.call_at(due, self._cut_off, loop)
+                return
+            del self._due[task]
+            task.cancel()
 
 
 class Streams:

@@ -21,7 +21,7 @@ from urllib.parse import unquote
 import grpc
 
 from neurons.ports import Service
-from neurons.transport.limits import DEFAULT_LIMITS, Door, ServerLimits, Streams
+from neurons.transport.limits import DEFAULT_LIMITS, Door, ServerLimits, Streams, TimeLimit
 from neurons.transport.methods import services_of
 from neurons.transport.problems import CannotListen
 from neurons.transport.refusing import refuse, refusing
@@ -106,21 +106,17 @@ async def serving(
         await server.stop(limits.grace_s)
 
 
+@lru_cache(maxsize=4_096)
 def peer_ip(peer: str) -> str:
     """The IP address in what gRPC calls a peer ("ipv4:1.2.3.4:5", "ipv6:%5B::1%5D:5"), in its shortest form.
 
     An IPv4 caller on an IPv6 socket is the IPv4 address that it is. Raises ValueError for what is no IP peer.
+    Remembered, because the same few connections call all day.
     """
     family, _, rest = peer.partition(":")
     if family not in ("ipv4", "ipv6"):
         raise ValueError(f"not an IP peer: {peer!r}")
-    return _shortest(rest.rpartition(":")[0])
-
-
-@lru_cache(maxsize=4_096)
-def _shortest(host: str) -> str:
-    """One text for each address. Remembered, because the same few peers call all day."""
-    address = ipaddress.ip_address(unquote(host).strip("[]").partition("%")[0])
+    address = ipaddress.ip_address(unquote(rest.rpartition(":")[0]).strip("[]").partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     return str(address)
@@ -143,16 +139,13 @@ def _handler(service: Service, purpose: Purpose, doors: _Doors, streams: Streams
 
 
 def _answering(service: Service, purpose: Purpose, doors: _Doors) -> Callable[[bytes, Any], Awaitable[bytes | None]]:
-    limit_s = doors.limits.answer_s
+    in_time = TimeLimit(purpose.name, doors.limits.answer_s)
 
     async def answer(envelope: bytes, context: Any) -> bytes | None:
         try:
-            with doors.calls:
-                async with asyncio.timeout(limit_s) as deadline:
-                    return await service.answer(purpose, envelope, peer=peer_ip(context.peer()))
+            with doors.calls, in_time:
+                return await service.answer(purpose, envelope, peer=peer_ip(context.peer()))
         except Exception as error:  # noqa: BLE001 - the border: nothing a stranger causes may stop the node
-            if isinstance(error, TimeoutError) and deadline.expired():
-                error = NodeFault(f"{purpose.name} took longer than {limit_s} s here")
             await refuse(context, error)
             return None
 
