@@ -38,18 +38,14 @@ from protocol.units import SECOND_MS
 KEPT: Final = 720
 STREAM_PATH: Final = "/v2"
 SNAPSHOT: Final = 10
-_OLD_ASSETS: Final[Mapping[str, str]] = {
-    "BTC": "XXBT",
-    "ETH": "XETH",
-    "LTC": "XLTC",
-    "XRP": "XXRP",
-    "USD": "ZUSD",
-    "EUR": "ZEUR",
-    "GBP": "ZGBP",
-    "JPY": "ZJPY",
+_OLD_ASSETS: Final[Mapping[str, str]] = {"BTC": "XXBT"} | {
+    code: letter + code
+    for letter, codes in (("X", ("ETH", "LTC", "XRP", "XLM", "XMR", "ZEC", "ETC")), ("Z", ("USD", "EUR", "GBP", "JPY")))
+    for code in codes
 }
 """Assets that the exchange has listed since long, with the class letter that it still puts before them."""
 _ALTERNATIVES: Final[Mapping[str, str]] = {"BTC": "XBT", "DOGE": "XDG"}
+_OTHER_PAIRS: Final[Mapping[str, str]] = {"USDTUSD": "USDTZUSD"}
 _DECIMALS: Final = 1
 _TROUBLES: Final[Mapping[int, str]] = {
     429: "EAPI:Rate limit exceeded",
@@ -231,7 +227,8 @@ def _pair(listing: Listing) -> str:
     """The pair's key: with class letters where both assets have one, else without any."""
     if listing.base in _OLD_ASSETS and listing.quote in _OLD_ASSETS:
         return _asset(listing.base) + _asset(listing.quote)
-    return "".join(_alternatives(listing))
+    plain = "".join(_alternatives(listing))
+    return _OTHER_PAIRS.get(plain, plain)
 
 
 def _pair_names(listing: Listing) -> frozenset[str]:
