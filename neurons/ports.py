@@ -25,6 +25,7 @@ from neurons.records import (
     ReplyRow,
     RoundRow,
     ScoreRow,
+    SharingRow,
     SubmissionRow,
     Tally,
 )
@@ -244,6 +245,10 @@ class StoreReader(Protocol):
 
     async def epochs(self, series: str, challenge: str) -> Sequence[EpochRow]: ...
 
+    async def sharing(self, series: str, challenge: str, *, from_ms: int, before_ms: int) -> Sequence[SharingRow]:
+        """Of each generation the newest row with from_ms <= through_ms < before_ms, by generation."""
+        ...
+
     async def transactions(self) -> AsyncIterator[Transaction]:
         """Every transaction in the order it was applied. Use as `async for t in await store.transactions()`."""
         ...
@@ -286,8 +291,12 @@ class Store(StoreReader, Protocol):
         """
         ...
 
-    async def prune(self, *, now_ms: int, evidence_before_ms: int) -> Mapping[str, int]:
+    async def prune(
+        self, *, now_ms: int, evidence_before_ms: int, sharing_before_ms: int = 0, superseded_before_ms: int = 0
+    ) -> Mapping[str, int]:
         """Retention: drops nonces and replies with expires_at_ms <= now_ms, the evidence, answers and salts of rounds
         anchored before `evidence_before_ms` (keys, statuses, commitments' digests and scores stay), and the drafts of
-        rounds anchored before it. Returns rows touched by table."""
+        rounds anchored before it; and the sums of sharing windows through a round before `sharing_before_ms`, or with a
+        newer row of the same generation through a round before `superseded_before_ms`. Returns rows touched by table.
+        """
         ...

@@ -4,7 +4,7 @@ A `Change` is a bag of rows that becomes durable all at once or not at all. Ever
 the same row twice changes nothing, so a retry after a crash is harmless:
 
 - insert-once rows keep the FIRST row of a key (commitments, submissions, drafts, transactions, nonces, replies);
-- upsert rows keep the LAST row of a key (meta, miners, closes, rounds, scores, pays, epochs, feedback);
+- upsert rows keep the LAST row of a key (meta, miners, closes, rounds, scores, pays, epochs, sharing, feedback);
 - refusals are counted: writing one adds its count to the stored one.
 
 A row that names a round's series, challenge or anchor repeats the round's own: the round's id is made of them.
@@ -181,6 +181,20 @@ class EpochRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SharingRow:
+    """One generation of a challenge's sharing window, with every round of it up to the one anchored at `through_ms`.
+
+    Key: series, challenge, generation, through_ms. Upsert. `sums`: as protocol/rules/window_sums.py writes them.
+    """
+
+    series: str
+    challenge: str
+    generation: int
+    through_ms: UnixMs
+    sums: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class NonceRow:
     """A nonce that has been acted on. Key: hotkey, nonce. Pruned once expired."""
 
@@ -250,6 +264,7 @@ class Change:
     scores: tuple[ScoreRow, ...] = ()
     pays: tuple[PayRow, ...] = ()
     epochs: tuple[EpochRow, ...] = ()
+    sharing: tuple[SharingRow, ...] = ()
     transactions: tuple[Transaction, ...] = ()
     nonces: tuple[NonceRow, ...] = ()
     replies: tuple[ReplyRow, ...] = ()

@@ -27,10 +27,12 @@ from neurons.records import (
     ReplyRow,
     RoundRow,
     ScoreRow,
+    SharingRow,
     SubmissionRow,
     Tally,
 )
 from neurons.store.errors import RowRefused
+from neurons.store.sharing import newest_of, spent
 from protocol.rules.challenges import VALID
 from protocol.rules.ledger import Account, Balances, Transaction, Unit
 from protocol.rules.skill import BlockSums, RoundSkill, add_rounds
@@ -46,8 +48,8 @@ def _numbers(kind: type[Any]) -> tuple[str, ...]:
 
 
 ROWS: Final = (
-    MetaRow, MinerRow, CloseRow, RoundRow, CommitmentRow, SubmissionRow, ScoreRow, PayRow, EpochRow, Transaction,
-    NonceRow, ReplyRow, RefusalRow, DraftRow, FeedbackRow,
+    MetaRow, MinerRow, CloseRow, RoundRow, CommitmentRow, SubmissionRow, ScoreRow, PayRow, EpochRow, SharingRow,
+    Transaction, NonceRow, ReplyRow, RefusalRow, DraftRow, FeedbackRow,
 )  # fmt: skip
 NUMBERS: Final = {kind: _numbers(kind) for kind in ROWS}
 """The integer fields of each kind of row."""
@@ -72,6 +74,7 @@ class MemoryStore:
         self._pays: defaultdict[RoundId, dict[Hotkey, PayRow]] = defaultdict(dict)
         self._paid: defaultdict[tuple[str, str, int], dict[RoundId, None]] = defaultdict(dict)
         self._epochs: dict[tuple[str, str, int], EpochRow] = {}
+        self._sharing: dict[tuple[str, str, int, int], SharingRow] = {}
         self._transactions: dict[str, Transaction] = {}
         self._balances: defaultdict[tuple[Account, Unit], int] = defaultdict(int)
         self._nonces: dict[tuple[Hotkey, bytes], NonceRow] = {}
@@ -136,6 +139,9 @@ class MemoryStore:
 
     def _write_epochs(self, rows: Iterable[EpochRow]) -> None:
         self._epochs.update(((row.series, row.challenge, row.epoch), row) for row in rows)
+
+    def _write_sharing(self, rows: Iterable[SharingRow]) -> None:
+        self._sharing.update(((row.series, row.challenge, row.generation, row.through_ms), row) for row in rows)
 
     def _write_transactions(self, rows: Iterable[Transaction]) -> None:
         for transaction in rows:
@@ -280,6 +286,10 @@ class MemoryStore:
     async def epochs(self, series: str, challenge: str) -> Sequence[EpochRow]:
         return [self._epochs[key] for key in sorted(self._epochs) if key[:2] == (series, challenge)]
 
+    async def sharing(self, series: str, challenge: str, *, from_ms: int, before_ms: int) -> Sequence[SharingRow]:
+        rows = (row for key, row in self._sharing.items() if key[:2] == (series, challenge))
+        return newest_of(rows, from_ms=from_ms, before_ms=before_ms)
+
     async def transactions(self) -> AsyncIterator[Transaction]:
         return _each(list(self._transactions.values()))
 
@@ -308,11 +318,15 @@ class MemoryStore:
         found = (row for row in self._feedback.values() if row.received_at_ms >= from_ms)
         return sorted(found, key=lambda row: (row.received_at_ms, row.round_id, row.validator))
 
-    async def prune(self, *, now_ms: int, evidence_before_ms: int) -> Mapping[str, int]:
+    async def prune(
+        self, *, now_ms: int, evidence_before_ms: int, sharing_before_ms: int = 0, superseded_before_ms: int = 0
+    ) -> Mapping[str, int]:
+        spent_sums = spent(self._sharing.values(), sharing_before_ms, superseded_before_ms)
         touched = {
             "nonces": _drop(self._nonces, lambda row: row.expires_at_ms <= now_ms),
             "replies": _drop(self._replies, lambda row: row.expires_at_ms <= now_ms),
             "drafts": _drop(self._drafts, lambda row: row.anchor_at_ms < evidence_before_ms),
+            "sharing": _drop(self._sharing, spent_sums.__contains__),
             "commitments": 0,
             "submissions": 0,
         }
@@ -335,7 +349,7 @@ class MemoryStore:
         for name in ("commitments", "submissions", "scores", "pays"):
             rounds: Mapping[RoundId, Mapping[Any, Any]] = getattr(self, f"_{name}")
             yield name, (row for rows in rounds.values() for row in rows.values())
-        for name in ("epochs", "transactions", "nonces", "replies", "refusals", "drafts", "feedback"):
+        for name in ("epochs", "sharing", "transactions", "nonces", "replies", "refusals", "drafts", "feedback"):
             yield name, iter(getattr(self, f"_{name}").values())
 
     async def aclose(self) -> None:

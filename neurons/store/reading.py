@@ -24,6 +24,7 @@ from neurons.records import (
     ReplyRow,
     RoundRow,
     ScoreRow,
+    SharingRow,
     SubmissionRow,
     Tally,
 )
@@ -52,6 +53,7 @@ from neurons.store.schema import (
     submissions,
     transactions,
 )
+from neurons.store.sharing import newest_sums
 from protocol.messages import Answer
 from protocol.rules.challenges import VALID
 from protocol.rules.ledger import Account, Balances, Posting, Transaction, Unit
@@ -292,6 +294,10 @@ class Reader:
             .order_by(epochs.c.epoch)
         )
         return [EpochRow(series, challenge, *row[1:]) for row in await self._rows(query)]
+
+    async def sharing(self, series: str, challenge: str, *, from_ms: int, before_ms: int) -> Sequence[SharingRow]:
+        query = newest_sums(series, challenge, from_ms=from_ms, before_ms=before_ms)
+        return [SharingRow(series, challenge, *row) for row in await self._rows(query)]
 
     async def transactions(self) -> AsyncIterator[Transaction]:
         return self._transactions()

@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from neurons.store.sharing import SPENT
+
 ROUNDS_A_JOB: Final = 16
 
 EXPIRED: Final = {
@@ -35,6 +37,16 @@ def expire(now_ms: int, before_ms: int) -> Job:
     def job(connection: sqlite3.Connection) -> Mapping[str, int]:
         moment = {"now_ms": now_ms, "before_ms": before_ms}
         return {table: connection.execute(sql, moment).rowcount for table, sql in EXPIRED.items()}
+
+    return job
+
+
+def drop_spent_sums(sharing_before_ms: int, superseded_before_ms: int) -> Job:
+    """Drops sums of the sharing window that no restart and no re-score begins with any more."""
+
+    def job(connection: sqlite3.Connection) -> Mapping[str, int]:
+        moments = {"sharing_before_ms": sharing_before_ms, "superseded_before_ms": superseded_before_ms}
+        return {"sharing": connection.execute(SPENT, moments).rowcount}
 
     return job
 

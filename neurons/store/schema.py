@@ -206,6 +206,16 @@ epochs = Table(
     **CLUSTERED,
 )  # fmt: skip
 
+sharing = Table(
+    "sharing", metadata,
+    _named("question", "questions"),
+    _int("generation"),
+    _int("through_ms"),
+    _blob("sums"),
+    PrimaryKeyConstraint("question", "generation", "through_ms"),
+    **BY_ROWID,
+)  # fmt: skip
+
 accounts = Table(
     "accounts", metadata, _id(), _text("account"), _text("unit"),
     Column("balance_micros", Int, nullable=False, server_default=text("0")),

@@ -128,8 +128,11 @@ class SqliteStore(Reader):
         if change:
             await self._writer.put(change)
 
-    async def prune(self, *, now_ms: int, evidence_before_ms: int) -> Mapping[str, int]:
+    async def prune(
+        self, *, now_ms: int, evidence_before_ms: int, sharing_before_ms: int = 0, superseded_before_ms: int = 0
+    ) -> Mapping[str, int]:
         touched: dict[str, int] = dict(await self._writer.put(retention.expire(now_ms, evidence_before_ms)))
+        touched |= await self._writer.put(retention.drop_spent_sums(sharing_before_ms, superseded_before_ms))
         while True:
             dropped: Mapping[str, int] = await self._writer.put(retention.drop_evidence(evidence_before_ms))
             for table, rows in dropped.items():

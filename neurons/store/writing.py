@@ -30,6 +30,7 @@ from neurons.records import (
     ReplyRow,
     RoundRow,
     ScoreRow,
+    SharingRow,
     SubmissionRow,
 )
 from neurons.store import schema
@@ -80,6 +81,7 @@ WRITE: Final = {
     "scores": _upsert(schema.scores),
     "pays": _upsert(schema.pays),
     "epochs": _upsert(schema.epochs),
+    "sharing": _upsert(schema.sharing),
     "nonces": _insert_once(schema.nonces),
     "replies": _insert_once(schema.replies),
     "refusals": _add_refusals(),
@@ -136,6 +138,7 @@ class RowWriter:
             "scores": self._scores,
             "pays": self._pays,
             "epochs": self._epochs,
+            "sharing": self._sharing,
             "nonces": self._nonces,
             "replies": self._replies,
             "refusals": self._refusals,
@@ -311,6 +314,9 @@ class RowWriter:
             )
             for r in rows
         ]
+
+    def _sharing(self, rows: Iterable[SharingRow]) -> Tuples:
+        return [(self._questions.id((r.series, r.challenge)), r.generation, r.through_ms, r.sums) for r in rows]
 
     def _nonces(self, rows: Iterable[NonceRow]) -> Tuples:
         return [(self._hotkeys.id(r.hotkey), r.nonce, r.expires_at_ms) for r in rows]

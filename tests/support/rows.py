@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-from neurons.records import CommitmentRow, DraftRow, NonceRow, PayRow, RoundRow, ScoreRow, SubmissionRow
+from neurons.records import CommitmentRow, DraftRow, NonceRow, PayRow, RoundRow, ScoreRow, SharingRow, SubmissionRow
 from protocol.messages import Answer
 from protocol.rules.ledger import AUG, Account, Posting, Transaction
 from protocol.units import Digest, Hotkey, Micros, Nano, Pico, PriceE8, RoundId, UnixMs
@@ -120,6 +120,11 @@ def a_pay(number: int, miner: int, *, epoch: int = 1, accrued: int = 5) -> PayRo
         Micros(accrued),
         '{"mean":7}',
     )
+
+
+def a_sharing(generation: int, number: int, *, sums: bytes = b"", challenge: str = CHALLENGE) -> SharingRow:
+    """A generation's sums through the round of that number."""
+    return SharingRow(SERIES, challenge, generation, anchor_of(number), sums or digest_of("sums", generation, number))
 
 
 def a_transaction(name: str, amounts: dict[str, int], *, at_ms: int = 0) -> Transaction:

@@ -26,6 +26,7 @@ from tests.support.rows import (
     a_pay,
     a_round,
     a_score,
+    a_sharing,
     a_submission,
     a_transaction,
     anchor_of,
@@ -65,6 +66,7 @@ changes = st.builds(
     scores=some(st.builds(lambda n, m, loss: a_score(n, m, loss=loss), small, small, small)),
     pays=some(st.builds(lambda n, m, a: a_pay(n, m, epoch=n // 2, accrued=a), small, small, small)),
     epochs=some(st.builds(lambda e, p: EpochRow(SERIES, CHALLENGE, e, UnixMs(1), Micros(p), Micros(0)), small, small)),
+    sharing=some(st.builds(lambda g, n, s: a_sharing(g, n, sums=s), small, small, st.binary(max_size=3))),
     transactions=some(st.builds(lambda n, a: a_transaction(f"t{n}", {"p": -a, f"m{a}": a}), small, st.integers(1, 3))),
     nonces=some(st.builds(lambda m, n: a_nonce(m, n, expires_at_ms=n), small, small)),
     replies=some(st.builds(lambda n: ReplyRow(Digest(digest_of("q", n)), b"r", UnixMs(n)), small)),
@@ -96,6 +98,8 @@ async def everything(store: Store) -> dict[str, object]:
         "scores": await store.scores(SERIES, CHALLENGE, from_ms=anchor_of(1)),
         "my scores": await store.scores(SERIES, CHALLENGE, hotkey=hotkey_of(1)),
         "epochs": await store.epochs(SERIES, CHALLENGE),
+        "sharing": await store.sharing(SERIES, CHALLENGE, from_ms=anchor_of(1), before_ms=anchor_of(3)),
+        "all sharing": await store.sharing(SERIES, CHALLENGE, from_ms=0, before_ms=anchor_of(9)),
         "epoch pays": await store.epoch_pays(SERIES, CHALLENGE, 1),
         "transactions": [t async for t in await store.transactions()],
         "balances": await store.balances(),
@@ -141,10 +145,17 @@ class Twins(RuleBasedStateMachine):
         for store in (self.memory, self.file):
             self.runner.run(gather(store))
 
-    @rule(now_ms=small, before=small)
-    def prune(self, now_ms: int, before: int) -> None:
+    @rule(now_ms=small, before=small, sharing=small, superseded=small)
+    def prune(self, now_ms: int, before: int, sharing: int, superseded: int) -> None:
         memory, file = (
-            self.runner.run(store.prune(now_ms=now_ms, evidence_before_ms=anchor_of(before)))
+            self.runner.run(
+                store.prune(
+                    now_ms=now_ms,
+                    evidence_before_ms=anchor_of(before),
+                    sharing_before_ms=anchor_of(sharing),
+                    superseded_before_ms=anchor_of(superseded),
+                )
+            )
             for store in (self.memory, self.file)
         )
         assert memory == file

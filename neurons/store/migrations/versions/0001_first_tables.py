@@ -286,6 +286,16 @@ def upgrade() -> None:
     op.create_index("scores_by_hotkey", "scores", ["hotkey", "question", "anchor_at_ms"])
     op.create_index("scores_by_round", "scores", ["round", "hotkey"])
     op.create_table(
+        "sharing",
+        number("question"),
+        number("generation"),
+        number("through_ms"),
+        blob("sums"),
+        names("question", "questions"),
+        key("question", "generation", "through_ms"),
+        **BY_ROWID,
+    )
+    op.create_table(
         "submissions",
         number("round"),
         number("hotkey"),
