@@ -60,7 +60,9 @@ class TimeParams:
     void_after_ms: int = 2 * HOUR_MS
     """A round that cannot resolve is VOID this long after its last step."""
     resolve_quorum_ppm: int = 900_000
-    """The part of all steps that must be agreed (the last step always)."""
+    """The part of all steps in session that must be agreed (the last of them always)."""
+    session_quorum_ppm: int = 500_000
+    """No round is asked of which less than this part of the steps lies in its market's trading session."""
     dispute_window_ms: int = 24 * HOUR_MS
     """A resolved round becomes final this long after it was scored."""
     epoch_ms: int = 24 * HOUR_MS
@@ -209,14 +211,14 @@ class NetworkParams:
     standing: StandingParams = field(default_factory=StandingParams)
     retention: RetentionParams = field(default_factory=RetentionParams)
 
-    def canonical_bytes(self) -> bytes:
-        """ASCII JSON with sorted keys and no blanks: the text whose SHA-256 is the digest."""
     def __post_init__(self) -> None:
         """Raises ValueError for a lag at which answers have nothing in common (whoever wrote these params)."""
         lags, steps = self.sharing.lags_steps, self.time.steps
         if not lags or not all(0 <= lag < steps for lag in lags):
             raise ValueError(f"sharing.lags_steps are {lags}: want lags below time.steps, {steps}")
 
+    def canonical_bytes(self) -> bytes:
+        """ASCII JSON with sorted keys and no blanks: the text whose SHA-256 is the digest."""
         return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode("ascii")
 
     @cached_property

@@ -19,6 +19,9 @@ class Opening:
 
     `round_id` is recomputed by the receiver (rules/rounds.round_id): equal for all validators.
     `history_digest` names the agreed closes that sigma came from.
+    `session_steps`: which steps lie in the series' trading session, a bit each from the lowest of the first byte on;
+    empty for all of them. The others drop out for everybody.
+    `history_steps`: how many closes of the history before it lay in session, 0 for every step.
     """
 
     round_id: RoundId
@@ -34,6 +37,8 @@ class Opening:
     sigma_pico: Pico
     history_digest: Digest
     opened_at_ms: UnixMs
+    session_steps: bytes = b""
+    history_steps: int = 0
 
     def __post_init__(self) -> None:
         sized("round_id", self.round_id, DIGEST_BYTES)
@@ -46,6 +51,21 @@ class Opening:
             raise Malformed("want 1 <= min_paths <= asked_paths <= max_paths", field="asked_paths")
         if self.steps < 1 or self.step_ms < 1:
             raise Malformed("steps and step_ms must be positive", field="steps")
+        if self.session_steps:
+            self._check_session()
+        if self.history_steps < 0:
+            raise Malformed(f"history_steps must not be negative, was {self.history_steps}", field="history_steps")
+
+    def _check_session(self) -> None:
+        """One encoding for each set of steps: as long as needed, nothing beyond the last step, empty for all."""
+        size = (self.steps + 7) // 8
+        is_sized = len(self.session_steps) == size
+        # The size first: a stranger's count of steps may be as large as it likes, its bytes may not.
+        if not is_sized or not 0 < int.from_bytes(self.session_steps, "little") < (1 << self.steps) - 1:
+            raise Malformed(
+                f"session_steps must be empty, or {size} bytes with some but not all of {self.steps} bits set",
+                field="session_steps",
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ validators ask the same rounds. Intervals are half open: from the first instant,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from protocol.params import ChallengeParams, SkillParams, TimeParams
@@ -50,6 +51,27 @@ def step_closes_ms(anchor_at_ms: UnixMs, time: TimeParams) -> tuple[UnixMs, ...]
     """The instants whose closes score steps 1..steps: T + k * step. Raises ValueError (ours) off the grid."""
     _require_on_grid(anchor_at_ms, time.step_ms)
     return tuple(UnixMs(anchor_at_ms + k * time.step_ms) for k in range(1, time.steps + 1))
+
+
+def pack_steps(in_session: Sequence[bool]) -> bytes:
+    """Which of the steps 1.. lie in session, as an opening record has it; nothing where all do."""
+    if all(in_session):
+        return b""
+    told = sum(1 << index for index, is_in in enumerate(in_session) if is_in)
+    return told.to_bytes((len(in_session) + 7) // 8, "little")
+
+
+def steps_in_session(session_steps: bytes, steps: int) -> tuple[bool, ...]:
+    """What `pack_steps` packed: for each of the steps 1..`steps` whether it lies in session."""
+    if not session_steps:
+        return (True,) * steps
+    told = int.from_bytes(session_steps, "little")
+    return tuple(bool(told >> index & 1) for index in range(steps))
+
+
+def enough_in_session(in_session: Sequence[bool], time: TimeParams) -> bool:
+    """Whether so many steps lie in session that a round is asked: at least `session_quorum_ppm` of them."""
+    return sum(in_session) * 1_000_000 >= time.session_quorum_ppm * len(in_session)
 
 
 def is_anchor(at_ms: UnixMs, challenge: ChallengeParams, time: TimeParams) -> bool:

@@ -19,7 +19,7 @@ from enum import StrEnum
 from typing import Final
 
 from protocol.params import ChallengeParams, NetworkParams, TimeParams
-from protocol.rules.calendar import round_times
+from protocol.rules.calendar import round_times, steps_in_session
 from protocol.units import DIGEST_BYTES, PriceE8, RoundId, UnixMs
 
 
@@ -206,20 +206,25 @@ def look_for_truth(
     anchor_at_ms: UnixMs,
     now_ms: int,
     time: TimeParams,
+    session_steps: bytes = b"",
 ) -> tuple[Event, Truth | None, str]:
     """What a scoring round's closes say now: TRUTH_KNOWN with the truth, TRUTH_AWAITED, or TRUTH_GIVEN_UP; and why.
 
     closes_e8: shape (steps,), the agreed closes at T + k * step, None where there is none (yet).
+    session_steps: as the opening record has it; steps out of session are none, whatever their closes are.
     The truth is known when the anchor and the last step are agreed and at least `resolve_quorum_ppm` of the steps
     are; it is given up at `void_at_ms` (rules.md 2).
     """
+    in_session = steps_in_session(session_steps, len(closes_e8))
+    closes_e8 = [close if is_in else None for close, is_in in zip(closes_e8, in_session, strict=True)]
+    last, asked = max(k for k, is_in in enumerate(in_session) if is_in), sum(in_session)
     agreed = sum(close is not None for close in closes_e8)
     if anchor_e8 is None:
         missing = "the close at the anchor is missing"
-    elif closes_e8[-1] is None:
+    elif closes_e8[last] is None:
         missing = "the last step's close is missing"
-    elif agreed * 1_000_000 < time.resolve_quorum_ppm * len(closes_e8):
-        missing = f"{agreed} of {len(closes_e8)} closes are agreed, want {time.resolve_quorum_ppm / 10_000:g}%"
+    elif agreed * 1_000_000 < time.resolve_quorum_ppm * asked:
+        missing = f"{agreed} of {asked} closes are agreed, want {time.resolve_quorum_ppm / 10_000:g}%"
     else:
         return Event.TRUTH_KNOWN, Truth(anchor_e8, tuple(closes_e8)), ""
     given_up = now_ms >= round_times(anchor_at_ms, time).void_at_ms

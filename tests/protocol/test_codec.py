@@ -207,3 +207,22 @@ def test_fields_of_a_later_version_are_ignored():
     later = encode(m.CommitReply(samples.ROUND, samples.DIGEST)) + b"\x7a\x03new"
 
     assert m.CommitReply(samples.ROUND, samples.DIGEST) == decode(m.Purpose.COMMIT_REPLY, later)
+
+
+@pytest.mark.parametrize(
+    ("steps", "session_steps"),
+    [
+        (100, bytes(12) + b"\x01\x01"),  # a byte too many
+        (100, b"\x01" * 12),  # one too few
+        (100, bytes(13)),  # no step at all
+        (100, b"\xff" * 12 + b"\x0f"),  # every step, which is said by saying nothing
+        (100, bytes(12) + b"\x1f"),  # a step after the last
+        (2**62, b"\x01" * 13),  # a count of steps that no memory holds
+    ],
+)
+def test_the_steps_in_session_have_one_encoding(steps, session_steps):
+    wire = parts_pb2.Opening.FromString(encode_opening(samples.SESSION_OPENING))
+    wire.steps, wire.session_steps = steps, session_steps
+
+    with pytest.raises(Malformed, match="session_steps"):
+        decode_opening(wire.SerializeToString())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -34,6 +35,10 @@ OPENING: Final = m.Opening(
     history_digest=DIGEST,
     opened_at_ms=UnixMs(ANCHOR_MS - 90_000),
 )
+SESSION_OPENING: Final = replace(
+    OPENING, series="spy-usd-5m", session_steps=bytes([255] * 6 + [3] + [0] * 5 + [8]), history_steps=1_638
+)
+"""Steps 1 to 50 and step 100 lie in session."""
 ANSWER: Final = answer_of(np.array([[0.5, -0.25, 0.0, 1.0 / 3.0]], dtype=np.float32))
 COMMIT_EVIDENCE: Final = b"the raw envelope of a CommitReply"
 RECEIPT: Final = sign_receipt(
@@ -110,4 +115,5 @@ MESSAGES: Final[tuple[m.Message, ...]] = (
     m.WatchReply(bytes([0xE5]) * 32),
     m.RoundNews(SUMMARY),
     m.CloseNews("btc-usd-5m", ANCHOR_MS, PriceE8(12_345_678_900_000), ""),
+    m.CommitRequest(SESSION_OPENING),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from protocol import messages as m
 from protocol.answers import answer_of
+from protocol.rules.calendar import pack_steps
 
 NUMBERS = st.integers(min_value=-(2**63), max_value=2**63 - 1)
 POSITIVE = st.integers(min_value=1, max_value=2**63 - 1)
@@ -34,7 +36,19 @@ def answers(draw: st.DrawFn) -> m.Answer:
 @st.composite
 def openings(draw: st.DrawFn) -> m.Opening:
     low, asked, high = sorted(draw(st.tuples(POSITIVE, POSITIVE, POSITIVE)))
-    plain = draw(built(m.Opening, min_paths=st.just(low), asked_paths=st.just(asked), max_paths=st.just(high)))
+    plain = draw(
+        built(
+            m.Opening,
+            min_paths=st.just(low),
+            asked_paths=st.just(asked),
+            max_paths=st.just(high),
+            session_steps=st.just(b""),
+            history_steps=st.integers(0, 2**63 - 1),
+        )
+    )
+    in_session = draw(st.lists(st.booleans(), max_size=300))
+    if len(set(in_session)) == 2:
+        plain = replace(plain, steps=len(in_session), session_steps=pack_steps(in_session))
     return typing.cast("m.Opening", plain)
 
 

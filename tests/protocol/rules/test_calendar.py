@@ -12,13 +12,16 @@ from protocol.params import DEMO, MAIN, PATHS, POINT, SkillParams, TimeParams
 from protocol.rules.calendar import (
     anchors_between,
     block_of,
+    enough_in_session,
     epoch_bounds_ms,
     epoch_of,
     epoch_payable_from_ms,
     is_anchor,
     next_anchor_ms,
+    pack_steps,
     round_times,
     step_closes_ms,
+    steps_in_session,
 )
 from protocol.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
@@ -130,3 +133,19 @@ def test_a_cadence_or_an_epoch_of_broken_steps_is_our_fault():
         is_anchor(T, replace(POINT, cadence_ms=7 * MINUTE_MS), TIME)
     with pytest.raises(ValueError, match="epoch"):
         epoch_of(T, replace(TIME, epoch_ms=7 * MINUTE_MS))
+
+
+def test_steps_in_session_are_a_bit_each_from_the_lowest_on():
+    assert bytes([0b0000_0101, 0b0000_0010]) == pack_steps([k in (1, 3, 10) for k in range(1, 13)])
+    assert b"" == pack_steps([True] * 12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(in_session=st.lists(st.booleans(), min_size=1, max_size=300))
+def test_steps_in_session_come_back_as_they_were(in_session):
+    assert tuple(in_session) == steps_in_session(pack_steps(in_session), len(in_session)) or not any(in_session)
+
+
+@pytest.mark.parametrize(("steps", "asked"), [(50, True), (49, False), (100, True)])
+def test_a_round_is_asked_when_half_of_its_steps_are_in_session(steps, asked):
+    assert asked == enough_in_session([k < steps for k in range(100)], TIME)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.params import DEMO, MAIN, PATHS, POINT
+from protocol.rules.calendar import pack_steps
 from protocol.rules.rounds import (
     CLOCK_EVENTS,
     TRANSITIONS,
@@ -97,6 +98,30 @@ def test_a_truth_that_is_incomplete_two_hours_after_the_last_step_is_given_up(
         event, truth, reason = look_for_truth(anchor, closes(missing), anchor_at_ms=T, now_ms=now, time=TIME)
         assert (expected, None) == (event, truth)
         assert reason
+
+
+@pytest.mark.parametrize(
+    ("missing", "expected"),
+    [
+        (set(range(1, 6)), Event.TRUTH_KNOWN),
+        (set(range(1, 7)), Event.TRUTH_AWAITED),
+        ({50}, Event.TRUTH_AWAITED),
+        (set(range(51, 101)), Event.TRUTH_KNOWN),
+    ],
+)
+def test_of_steps_out_of_session_nothing_is_asked(missing: set[int], expected: Event) -> None:
+    """Steps 1 to 50 of 100 lie in session: nine tenths of those must be agreed, and the fiftieth."""
+    event, truth, _ = look_for_truth(
+        PriceE8(1),
+        closes(missing),
+        anchor_at_ms=T,
+        now_ms=T + 100 * 300_000,
+        time=TIME,
+        session_steps=pack_steps([k <= 50 for k in range(1, 101)]),
+    )
+    assert expected == event
+    if truth is not None:
+        assert (None,) * 50 == truth.closes_e8[50:]
 
 
 def test_round_ids_differ_with_everything_that_makes_a_round_and_nothing_else() -> None:

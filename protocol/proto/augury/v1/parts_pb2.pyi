@@ -38,7 +38,7 @@ class Answer(_message.Message):
     def __init__(self, shape: _Optional[_Iterable[int]] = ..., dtype: _Optional[_Union[DType, str]] = ..., values: _Optional[bytes] = ...) -> None: ...
 
 class Opening(_message.Message):
-    __slots__ = ("round_id", "series", "challenge", "anchor_at_ms", "params_version", "step_ms", "steps", "min_paths", "max_paths", "asked_paths", "sigma_pico", "history_digest", "opened_at_ms")
+    __slots__ = ("round_id", "series", "challenge", "anchor_at_ms", "params_version", "step_ms", "steps", "min_paths", "max_paths", "asked_paths", "sigma_pico", "history_digest", "opened_at_ms", "session_steps", "history_steps")
     ROUND_ID_FIELD_NUMBER: _ClassVar[int]
     SERIES_FIELD_NUMBER: _ClassVar[int]
     CHALLENGE_FIELD_NUMBER: _ClassVar[int]
@@ -52,6 +52,8 @@ class Opening(_message.Message):
     SIGMA_PICO_FIELD_NUMBER: _ClassVar[int]
     HISTORY_DIGEST_FIELD_NUMBER: _ClassVar[int]
     OPENED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    SESSION_STEPS_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_STEPS_FIELD_NUMBER: _ClassVar[int]
     round_id: bytes
     series: str
     challenge: str
@@ -65,7 +67,9 @@ class Opening(_message.Message):
     sigma_pico: int
     history_digest: bytes
     opened_at_ms: int
-    def __init__(self, round_id: _Optional[bytes] = ..., series: _Optional[str] = ..., challenge: _Optional[str] = ..., anchor_at_ms: _Optional[int] = ..., params_version: _Optional[int] = ..., step_ms: _Optional[int] = ..., steps: _Optional[int] = ..., min_paths: _Optional[int] = ..., max_paths: _Optional[int] = ..., asked_paths: _Optional[int] = ..., sigma_pico: _Optional[int] = ..., history_digest: _Optional[bytes] = ..., opened_at_ms: _Optional[int] = ...) -> None: ...
+    session_steps: bytes
+    history_steps: int
+    def __init__(self, round_id: _Optional[bytes] = ..., series: _Optional[str] = ..., challenge: _Optional[str] = ..., anchor_at_ms: _Optional[int] = ..., params_version: _Optional[int] = ..., step_ms: _Optional[int] = ..., steps: _Optional[int] = ..., min_paths: _Optional[int] = ..., max_paths: _Optional[int] = ..., asked_paths: _Optional[int] = ..., sigma_pico: _Optional[int] = ..., history_digest: _Optional[bytes] = ..., opened_at_ms: _Optional[int] = ..., session_steps: _Optional[bytes] = ..., history_steps: _Optional[int] = ...) -> None: ...
 
 class Receipt(_message.Message):
     __slots__ = ("step", "round_id", "hotkey", "evidence_sha256", "received_at_ms", "validator", "signature")
