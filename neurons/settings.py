@@ -223,6 +223,17 @@ def check_conversions(series: tuple[SeriesSettings, ...]) -> tuple[SeriesSetting
     return series
 
 
+def in_order_of_conversion(series: tuple[SeriesSettings, ...]) -> list[SeriesSettings]:
+    """The series, each after those whose closes convert its venues (settings let no conversion go in a circle)."""
+    waiting, ordered = list(series), []
+    while waiting:
+        names = {one.name for one in waiting}
+        ready = [one for one in waiting if not any(venue.via in names for venue in one.venues)]
+        ordered += ready
+        waiting = [one for one in waiting if one not in ready]
+    return ordered
+
+
 class NodeSettings(Section):
     """What a validator and a miner have in common."""
 

@@ -28,17 +28,18 @@ from neurons.assembly import (
 )
 from neurons.config import parse
 from neurons.entropy import SystemEntropy
-from neurons.market.markets import WatchedMarket
+from neurons.market.markets import WatchedMarket, reach_back_ms
 from neurons.peers_file import read_miners_file
 from neurons.ports import Store
 from neurons.records import CloseRow
-from neurons.settings import ValidatorSettings
+from neurons.settings import ValidatorSettings, in_order_of_conversion
 from neurons.supervise import calm_collector, report, run_until_stopped
 from neurons.telemetry import NodeStarted, NodeStopped, serving_metrics
 from neurons.transport.client import GrpcCaller
 from neurons.transport.server import serving
 from neurons.validating.handlers import Doorkeeping
 from neurons.validating.node import ValidatorNode
+from neurons.validating.opening import first_start_reach_ms
 from protocol.errors import NodeFault
 from protocol.params import NetworkParams
 
@@ -66,19 +67,19 @@ async def run(settings: ValidatorSettings) -> None:
                 allow_private_endpoints=settings.allow_private_endpoints,
             ),
         )
-        markets = {
-            series.name: await opened.enter_async_context(
-                WatchedMarket(
-                    series.name,
-                    venues_of(series, clock, params),
-                    clock,
-                    params,
-                    earlier=await earlier_closes(store, series.name, node.newest_close_ms(series.name), params),
-                    settings=watch_settings(clock),
-                )
+        markets: dict[str, WatchedMarket] = {}
+        for series in in_order_of_conversion(settings.series):
+            newest_ms = node.newest_close_ms(series.name)
+            market = WatchedMarket(
+                series.name,
+                venues_of(series, clock, params),
+                clock,
+                params,
+                earlier=await earlier_closes(store, series.name, newest_ms, params),
+                rates={venue.label: markets[venue.via].book for venue in series.venues if venue.via},
+                settings=watch_settings(clock),
             )
-            for series in settings.series
-        }
+            markets[series.name] = await opened.enter_async_context(market)
         metrics = await opened.enter_async_context(serving_metrics(settings.metrics, telemetry.metrics))
         address = await opened.enter_async_context(
             serving(
@@ -105,17 +106,21 @@ async def run(settings: ValidatorSettings) -> None:
 
 
 async def earlier_closes(store: Store, series: str, newest_ms: int | None, params: NetworkParams) -> Sequence[CloseRow]:
-    """The last stored closes, whose evidence says what the venues were like before a restart.
+    """The last stored closes with all their revisions: what the venues were like before a restart, what they may still
+    correct, and what a first start of another series may want converted.
 
-    Two basis windows back from the newest of them, not from now: however long the validator was away, it goes on
-    agreeing closes as one that never stopped. Of a corrected close it is the first word: what venues are judged by
-    does not change with it.
+    Back from the newest of them, not from now: however long the validator was away, it goes on agreeing closes as one
+    that never stopped.
     """
     if newest_ms is None:
         return ()
-    since = newest_ms - 2 * params.truth.basis_window_steps * params.time.step_ms
-    newest = await store.closes(series, from_ms=since, to_ms=newest_ms)
-    return [(await store.revisions(series, row.close_at_ms))[0] if row.revision else row for row in newest]
+    reach_ms = max(reach_back_ms(params), first_start_reach_ms(params.time, params.truth))
+    newest = await store.closes(series, from_ms=newest_ms - reach_ms, to_ms=newest_ms)
+    return [
+        revision
+        for row in newest
+        for revision in (await store.revisions(series, row.close_at_ms) if row.revision else (row,))
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

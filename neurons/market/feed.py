@@ -11,6 +11,7 @@ from typing import Final
 
 from neurons.market.settling import AgreedClose, SettleRules, Settling
 from neurons.market.sources import CandleSource, first_candles
+from neurons.ports import CandlePage
 from protocol.rules.price_history import PriceHistory
 from protocol.units import UnixMs
 
@@ -37,7 +38,7 @@ def agreed_closes(
         until_ms = since_ms + _PAGE * rules.step_ms
         now_ms = UnixMs(until_ms + rules.step_ms + rules.settle_delay_ms)
         for name, source in sources.items():
-            page = first_candles(source, since_ms, until_ms, _PAGE).candles()
+            page = CandlePage(tuple(first_candles(source, since_ms, until_ms, _PAGE).candles()), "memory")
             settling.learn(name, page, since_ms=since_ms, limit=_PAGE, now_ms=now_ms)
         while settling.next_close_ms <= min(to_ms, until_ms):
             settled = settling.settle(now_ms, more_may_come=False)

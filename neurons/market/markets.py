@@ -7,9 +7,10 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
 
-from neurons.market.evidence import history_of, row_of
+from neurons.market.evidence import history_of, no_history, row_of
 from neurons.market.feed import agreed_closes
 from neurons.market.health import VenueHealth
+from neurons.market.rates import RateBook, Rates
 from neurons.market.settling import AgreedClose, SettleRules
 from neurons.market.sources import CandleSource
 from neurons.market.watch import MarketWatch, WatchSettings
@@ -32,14 +33,18 @@ class WatchedMarket:
         params: NetworkParams,
         *,
         earlier: Sequence[CloseRow] = (),
+        rates: Mapping[str, Rates] | None = None,
         rules: SettleRules | None = None,
         settings: WatchSettings | None = None,
     ) -> None:
-        """earlier: the last stored closes, oldest first (two basis windows are enough), whose evidence tells about the
-        venues what a node that never stopped would know."""
+        """earlier: the last stored closes with all their revisions, by time and revision; the last `reach_back_ms`
+        of them tell about the venues what a node that never stopped would know.  rates: venue -> what
+        converts its quote into the series', for those that need it.
+        """
         self._series, self._venues, self._clock, self._params = series, venues, clock, params
-        self._earlier, self._settings = earlier, settings
+        self._earlier, self._settings, self._rates = earlier, settings, rates
         self._rules = rules or SettleRules.of(params)
+        self.book = RateBook(row for row in earlier if row.revision == 0)
         self._tasks = asyncio.TaskGroup()
         self._watching: asyncio.Task[None] | None = None
         self._health: Mapping[str, VenueHealth] = {}
@@ -73,14 +78,20 @@ class WatchedMarket:
             self._clock,
             self._rules,
             next_close_ms=_next_close(since_ms, self._rules.step_ms),
-            history=history_of((row for row in self._earlier if row.close_at_ms <= since_ms), self._params),
+            history=no_history(self._params),
+            rates=self._rates,
+            reach_ms=corrections_reach_ms(self._params),
             settings=self._settings,
         )
+        remembered_ms = since_ms - reach_back_ms(self._params)
+        watch.remember(row for row in self._earlier if remembered_ms < row.close_at_ms <= since_ms)
         self._health = watch.health
         settled: asyncio.Queue[AgreedClose] = asyncio.Queue(_QUEUED_CLOSES)
         self._watching = self._tasks.create_task(watch.run(settled.put), name=f"market {self._series}")
         while True:
             close = await settled.get()
+            if close.revision == 0:
+                self.book.put(close.close_at_ms, close.close_e8)
             yield row_of(close, series=self._series, agreed_at_ms=self._clock.now_ms())
 
 
@@ -107,6 +118,17 @@ class SourceMarket:
         for close in agreed_closes(self._sources, rules, from_ms=from_ms, to_ms=_FAR_MS, history=history):
             await self._clock.sleep_until(close.close_at_ms + rules.settle_delay_ms)
             yield row_of(close, series=self._series, agreed_at_ms=self._clock.now_ms())
+
+
+def corrections_reach_ms(params: NetworkParams) -> int:
+    """How far back corrections are looked for: over the dispute window, and as long again to keep them as disputes."""
+    return 2 * params.time.dispute_window_ms
+
+
+def reach_back_ms(params: NetworkParams) -> int:
+    """How much of the stored closes a market must be told when it starts again: all that can still be corrected, and
+    two windows before it, from which the venues are known as they were then."""
+    return corrections_reach_ms(params) + 2 * params.truth.basis_window_steps * params.time.step_ms
 
 
 def _next_close(since_ms: int, step_ms: int) -> int:

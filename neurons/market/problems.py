@@ -45,15 +45,23 @@ class VenueProblem(StrEnum):
 
 
 def unavailable(
-    venue: str, problem: VenueProblem, detail: str, *, retry_after_ms: int | None = None
+    venue: str,
+    problem: VenueProblem,
+    detail: str,
+    *,
+    retry_after_ms: int | None = None,
+    keeps_from_ms: int | None = None,
 ) -> VenueUnavailable:
     """The error to raise; its sentence carries the detail, shortened and without secrets.
 
-    Its fields are `venue`, `problem` and, where the venue told how long to leave it alone, `retry_after_ms`.
+    Its fields are `venue`, `problem` and, where the venue told, `retry_after_ms` (how long to leave it alone) and
+    `keeps_from_ms` (no candle that opens before is to be had).
     """
     told = f"{venue}: {problem}: {without_secrets(detail)[:_LONGEST_DETAIL]}"
-    wait = {} if retry_after_ms is None else {"retry_after_ms": retry_after_ms}
-    return VenueUnavailable(told, venue=venue, problem=problem, **wait)
+    hints = {"retry_after_ms": retry_after_ms, "keeps_from_ms": keeps_from_ms}
+    return VenueUnavailable(
+        told, venue=venue, problem=problem, **{name: ms for name, ms in hints.items() if ms is not None}
+    )
 
 
 def problem_of(error: VenueUnavailable) -> VenueProblem:
@@ -63,7 +71,16 @@ def problem_of(error: VenueUnavailable) -> VenueProblem:
 
 def retry_after_ms_of(error: VenueUnavailable) -> int | None:
     """How long the venue asked to be left alone, in ms; None when it did not say."""
-    told = error.fields.get("retry_after_ms")
+    return _whole(error, "retry_after_ms")
+
+
+def keeps_from_ms_of(error: VenueUnavailable) -> int | None:
+    """The open of the oldest candle that the venue still keeps; None when it did not say."""
+    return _whole(error, "keeps_from_ms")
+
+
+def _whole(error: VenueUnavailable, field: str) -> int | None:
+    told = error.fields.get(field)
     return told if isinstance(told, int) else None
 
 

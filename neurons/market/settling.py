@@ -1,24 +1,26 @@
 """When a close is settled and from which reports: pure, apart from what it remembers between calls.
 
-A venue's candle is final once the venue has shown a later one (every PriceVenue shows only such candles) and the
-settle delay has passed on our clock. About the next close, each venue has then either reported, or is known to have
-no candle there (it shows later ones), or is silent. The close is settled when nobody is silent; when all who are
-silent have been so for `patience_ms` and the others agree; or, as missing, when they have been so for `give_up_ms`.
-While nobody at all has anything to say nothing is settled: it is likelier that we are cut off.
+Every PriceVenue shows only candles that are final on its own clock; here the settle delay must have passed on ours too.
+About the next close, each venue has then either reported, or is known to have no candle there (it shows later ones, or
+keeps none from so long ago), or is silent. The close is settled when nobody is silent; when all who are silent have
+been so for `patience_ms` and the others agree; or, as missing, when they have been so for `give_up_ms`. While nobody at
+all has anything to say nothing is settled: it is likelier that we are cut off.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 from neurons.market.candles import check_page
 from neurons.market.health import VenueHealth
 from neurons.market.problems import VenueProblem, unavailable
-from neurons.ports import Candle
-from protocol.params import NetworkParams, TruthParams
+from neurons.market.rates import Rates
+from neurons.ports import Candle, CandlePage
+from protocol.params import NetworkParams
 from protocol.rules.price_history import PriceHistory
-from protocol.rules.prices import Agreement, PriceReport, Verdict, agree_close, remember
+from protocol.rules.prices import PAR, Agreement, PriceReport, Verdict, agree_close, remember
 from protocol.units import HOUR_MS, MINUTE_MS, PriceE8, UnixMs
 
 
@@ -28,7 +30,6 @@ class SettleRules:
 
     step_ms: int
     settle_delay_ms: int
-    truth: TruthParams
     patience_ms: int = 10 * MINUTE_MS
     """How long a silent venue holds up a close on which the others agree; not once per close but once per silence."""
     give_up_ms: int = 2 * HOUR_MS
@@ -36,16 +37,45 @@ class SettleRules:
 
     @classmethod
     def of(cls, params: NetworkParams) -> SettleRules:
-        return cls(params.time.step_ms, params.time.settle_delay_ms, params.truth)
+        return cls(params.time.step_ms, params.time.settle_delay_ms)
+
+
+class Absence(StrEnum):
+    """Why a venue has no report of a close."""
+
+    SILENT = "silent"
+    """It has shown nothing from that instant on."""
+    NO_CANDLE = "no-candle"
+    """It shows later candles and none there."""
+    NO_HISTORY = "no-history"
+    """It keeps no candles from so long ago."""
+    NOT_TRADED = "not-traded"
+    """Its candle holds no trade, or repeats the one before it to the last digit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A candle as a venue showed it, and how it came (see `CandlePage`)."""
+
+    candle: Candle
+    origin: str
+    raw_sha256: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class AgreedClose:
-    """One instant's close with all it came from; `close_e8` is None where it is missing, and `reason` says why."""
+    """One instant's close with all it came from; `close_e8` is None where it is missing, and `reason` says why.
+
+    seen: venue -> the candle behind its report.  absent: venue -> why it has none.  revision: how often a venue's
+    correction has changed the close.
+    """
 
     close_at_ms: UnixMs
     agreement: Agreement
     reports: tuple[PriceReport, ...]
+    seen: Mapping[str, Seen] = field(default_factory=dict)
+    absent: Mapping[str, Absence] = field(default_factory=dict)
+    revision: int = 0
 
     @property
     def close_e8(self) -> PriceE8 | None:
@@ -61,10 +91,12 @@ class _View:
     """What one venue has shown from the next close on, and the candle before it."""
 
     health: VenueHealth
-    candles: dict[int, tuple[Candle, UnixMs]]
+    candles: dict[int, tuple[Seen, UnixMs]]
     """Open time -> the candle and when it was first received with these numbers."""
     newest_ms: int = -1
     """Open time of the newest candle ever shown."""
+    keeps_from_ms: int = 0
+    """The venue has said that it keeps no candle from before this."""
     before: Candle | None = None
     """The newest candle that lies before the next close."""
     silent_since_ms: int | None = None
@@ -73,8 +105,17 @@ class _View:
 class Settling:
     """Closes in order of time, from what venues show. Holds at most a page of candles per venue and one history."""
 
-    def __init__(self, rules: SettleRules, venues: Sequence[str], *, next_close_ms: int, history: PriceHistory) -> None:
+    def __init__(
+        self,
+        rules: SettleRules,
+        venues: Sequence[str],
+        *,
+        next_close_ms: int,
+        history: PriceHistory,
+        rates: Mapping[str, Rates] | None = None,
+    ) -> None:
         """next_close_ms: the first close to settle, on the grid, after every close that `history` has seen.
+        rates: venue -> what converts its quote into the series', for those that need it.
 
         Raises ValueError (ours) when it is off the grid or a venue is named twice.
         """
@@ -86,6 +127,7 @@ class Settling:
         self.next_close_ms = UnixMs(next_close_ms)
         self.health = {name: VenueHealth(name) for name in venues}
         self._views = {name: _View(health, {}) for name, health in self.health.items()}
+        self._rates = rates or {}
         self._news_ms: int | None = None
 
     @property
@@ -98,13 +140,13 @@ class Settling:
         """Before this the next close cannot be settled."""
         return UnixMs(self.next_close_ms + self.rules.settle_delay_ms)
 
-    def learn(self, venue: str, page: Sequence[Candle], *, since_ms: int, limit: int, now_ms: UnixMs) -> None:
+    def learn(self, venue: str, shown: CandlePage, *, since_ms: int, limit: int, now_ms: UnixMs) -> None:
         """Takes what a venue showed from `since_ms` on (at most `limit` candles), received at `now_ms`.
 
         Raises VenueUnavailable and keeps what was known when the page is impossible, from the future, or ends before
         candles that the venue has already shown.
         """
-        step_ms, view = self.rules.step_ms, self._views[venue]
+        step_ms, view, page = self.rules.step_ms, self._views[venue], shown.candles
         check_page(venue, page, since_ms=since_ms, step_ms=step_ms)
         newest_ms = page[-1].open_time_ms if page else -1
         if newest_ms > now_ms:
@@ -119,10 +161,10 @@ class Settling:
         fresh = {}
         for candle in page:
             known = view.candles.get(candle.open_time_ms)
-            if known is not None and known[0] == candle:
+            if known is not None and known[0].candle == candle:
                 fresh[int(candle.open_time_ms)] = known
                 continue
-            fresh[int(candle.open_time_ms)] = (candle, now_ms)
+            fresh[int(candle.open_time_ms)] = (Seen(candle, shown.origin, shown.raw_sha256), now_ms)
             view.health.revised += known is not None
             view.health.candles += candle.open_time_ms > view.newest_ms
         view.candles = fresh
@@ -132,6 +174,11 @@ class Settling:
             view.health.newest_close_ms = view.newest_ms + step_ms
         self._drop_settled(view)
 
+    def learn_keeps_from(self, venue: str, first_ms: int) -> None:
+        """Takes a venue's word that it keeps no candle that opens before `first_ms`: nobody waits for those."""
+        view = self._views[venue]
+        view.keeps_from_ms = max(view.keeps_from_ms, first_ms)
+
     def settle(self, now_ms: int, *, more_may_come: bool = True) -> AgreedClose | None:
         """The next close, when it can be settled now; the one after it is then next. None: ask again later.
 
@@ -139,17 +186,25 @@ class Settling:
         """
         if now_ms < self.due_ms:
             return None
-        reports, silent = self._reports(), self._silent(now_ms)
+        silent = self._silent(now_ms)
         if more_may_come and len(silent) == len(self._views):
             return None
-        agreement = agree_close(reports, self.history, self.rules.truth)
+        given_up = now_ms >= self.due_ms + self.rules.give_up_ms
+        if more_may_come and not given_up and not all(r.is_known(self.next_close_ms) for r in self._rates.values()):
+            return None
+        seen = self._traded()
+        reports = tuple(self._report(name, *shown) for name, shown in seen.items())
+        agreement = agree_close(reports, self.history)
         if more_may_come and silent:
             waited_ms = min(now_ms - since_ms for since_ms in silent)
             enough_ms = self.rules.give_up_ms if agreement.close_e8 is None else self.rules.patience_ms
             if waited_ms < enough_ms:
                 return None
-        settled = AgreedClose(self.next_close_ms, agreement, reports)
-        self._count_copies()
+        absent = {name: self._absence(name) for name in self._views if name not in seen}
+        settled = AgreedClose(
+            self.next_close_ms, agreement, reports, {name: shown for name, (shown, _) in seen.items()}, absent
+        )
+        self._count_copies(absent)
         self._count_refused(agreement)
         self.history = remember(self.history, self.next_close_ms, agreement)
         self.next_close_ms = UnixMs(self.next_close_ms + self.rules.step_ms)
@@ -157,15 +212,25 @@ class Settling:
             self._drop_settled(view)
         return settled
 
-    def _reports(self) -> tuple[PriceReport, ...]:
-        """Every venue's final close at the next instant, where it is a price of that time and not a copy."""
+    def _traded(self) -> dict[str, tuple[Seen, UnixMs]]:
+        """Every venue's candle that ends at the next instant, where its close is a price of that time and no copy."""
         open_ms = self.next_close_ms - self.rules.step_ms
-        reports = []
-        for name, view in self._views.items():
-            shown = view.candles.get(open_ms)
-            if shown is not None and is_traded(shown[0], view.before):
-                reports.append(PriceReport(name, shown[0].close_e8, shown[1]))
-        return tuple(reports)
+        shown = {name: view.candles[open_ms] for name, view in self._views.items() if open_ms in view.candles}
+        return {name: one for name, one in shown.items() if is_traded(one[0].candle, self._views[name].before)}
+
+    def _report(self, venue: str, shown: Seen, received_at_ms: UnixMs) -> PriceReport:
+        rates = self._rates.get(venue)
+        rate_e8 = PAR if rates is None else rates.rate_e8(self.next_close_ms)
+        return PriceReport(venue, shown.candle.close_e8, received_at_ms, rate_e8)
+
+    def _absence(self, venue: str) -> Absence:
+        """Why there is no report of the next close from a venue that has none."""
+        open_ms, view = self.next_close_ms - self.rules.step_ms, self._views[venue]
+        if open_ms in view.candles:
+            return Absence.NOT_TRADED
+        if open_ms < view.keeps_from_ms:
+            return Absence.NO_HISTORY
+        return Absence.NO_CANDLE if view.newest_ms > open_ms else Absence.SILENT
 
     def _count_refused(self, agreement: Agreement) -> None:
         for verdict in agreement.verdicts:
@@ -176,21 +241,20 @@ class Settling:
                     f"{verdict.venue}: its close at {self.next_close_ms} did not count: {verdict.verdict}"
                 )
 
-    def _count_copies(self) -> None:
-        open_ms = self.next_close_ms - self.rules.step_ms
-        for view in self._views.values():
-            shown = view.candles.get(open_ms)
-            if shown is not None and not is_traded(shown[0], view.before):
-                view.health.copied += 1
+    def _count_copies(self, absent: Mapping[str, Absence]) -> None:
+        for name, why in absent.items():
+            if why is Absence.NOT_TRADED:
+                health, open_ms = self.health[name], self.next_close_ms - self.rules.step_ms
+                health.copied += 1
                 what = "repeats the candle before it, or holds no trade"
-                view.health.last_problem = f"{view.health.name}: its candle at {open_ms} did not count: it {what}"
+                health.last_problem = f"{name}: its candle at {open_ms} did not count: it {what}"
 
     def _silent(self, now_ms: int) -> list[int]:
         """Since when each venue is silent that has shown nothing from the next close on."""
         open_ms = self.next_close_ms - self.rules.step_ms
         silent = []
         for view in self._views.values():
-            if view.newest_ms < open_ms:
+            if view.newest_ms < open_ms and view.keeps_from_ms <= open_ms:
                 if view.silent_since_ms is None:
                     view.silent_since_ms = now_ms
                 silent.append(view.silent_since_ms)
@@ -208,9 +272,9 @@ class Settling:
         """Forgets candles that end before the next close, all but the newest of them."""
         open_ms = self.next_close_ms - self.rules.step_ms
         for at in sorted(at for at in view.candles if at < open_ms):
-            candle, _ = view.candles.pop(at)
-            if view.before is None or candle.open_time_ms >= view.before.open_time_ms:
-                view.before = candle
+            shown, _ = view.candles.pop(at)
+            if view.before is None or shown.candle.open_time_ms >= view.before.open_time_ms:
+                view.before = shown.candle
 
 
 def is_traded(candle: Candle, before: Candle | None) -> bool:

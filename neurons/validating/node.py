@@ -15,6 +15,7 @@ from neurons.validating.driver import Driver
 from neurons.validating.handlers import Doorkeeping, Handlers
 from neurons.validating.history import CloseHistory
 from neurons.validating.news import News
+from neurons.validating.opening import first_start_reach_ms
 from neurons.validating.parts import ValidatorParts
 from neurons.validating.readings import Readings
 from neurons.validating.refusals import offender_of, refusal_change, sender_of
@@ -171,8 +172,8 @@ class ValidatorNode:
 
     async def _learn_closes(self, series: str, market: Market) -> None:
         newest = self.newest_close_ms(series)
-        time = self._parts.params.time
-        since = newest or self._parts.clock.now_ms() - (time.min_history_steps + time.steps) * time.step_ms
+        params = self._parts.params
+        since = newest or self._parts.clock.now_ms() - first_start_reach_ms(params.time, params.truth)
         async for row in market.closes(since_ms=since):
             await self.take_close(row)
 

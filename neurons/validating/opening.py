@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protocol.messages import Opening
-from protocol.params import NetworkParams, TimeParams
+from protocol.params import NetworkParams, TimeParams, TruthParams
 from protocol.rules.rounds import round_id
 from protocol.units import Digest, Pico, UnixMs
 
@@ -12,6 +12,13 @@ def history_until_ms(anchor_at_ms: UnixMs, time: TimeParams) -> UnixMs:
     """The newest grid instant whose close is final when the round anchored there opens."""
     until = anchor_at_ms - time.opens_before_ms - time.settle_delay_ms
     return UnixMs(until - until % time.step_ms)
+
+
+def first_start_reach_ms(time: TimeParams, truth: TruthParams) -> int:
+    """How far before its first start a validator reads the venues' past: the history that a round needs, with one
+    window more, by which the venues are known before the first close that counts. So validators that start on
+    different days agree on every close in it, if they heard the same."""
+    return (time.min_history_steps + time.steps + 2 * truth.basis_window_steps) * time.step_ms
 
 
 def opening_record(

@@ -16,7 +16,7 @@ from protocol.params import MAIN
 from protocol.units import UnixMs
 from tests.support.virtual_time import START_MS
 
-PARAMS = replace(MAIN, truth=replace(MAIN.truth, basis_window_steps=24))
+PARAMS = replace(MAIN, truth=replace(MAIN.truth, basis_window_steps=24), time=replace(MAIN.time, min_history_steps=300))
 
 
 def test_a_validator_goes_on_with_what_it_knew_of_venues_however_long_it_was_away():
@@ -24,13 +24,13 @@ def test_a_validator_goes_on_with_what_it_knew_of_venues_however_long_it_was_awa
 
     async def check() -> None:
         sources = {source.label: source for source in GeneratedMarket(MarketShape(seed=3)).sources()}
-        rules, end = SettleRules.of(PARAMS), START_MS + 100 * PARAMS.time.step_ms
+        rules, end = SettleRules.of(PARAMS), START_MS + 1_200 * PARAMS.time.step_ms
         closes = agreed_closes(sources, rules, from_ms=START_MS, to_ms=end, history=no_history(PARAMS))
         rows = [row_of(close, series="BTC-USD", agreed_at_ms=UnixMs(close.close_at_ms)) for close in closes]
         store = MemoryStore()
         await store.apply(Change(closes=tuple(rows)))
         read = await earlier_closes(store, "BTC-USD", end, PARAMS)
-        assert 2 * PARAMS.truth.basis_window_steps + 1 == len(read)
+        assert 2 * PARAMS.truth.basis_window_steps <= len(read) < len(rows)
         assert history_of(rows, PARAMS) == history_of(read, PARAMS)
         assert () == await earlier_closes(store, "BTC-USD", None, PARAMS)
 

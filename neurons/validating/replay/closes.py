@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from neurons.market.evidence import close_of, no_history, row_of
-from neurons.market.settling import AgreedClose
 from neurons.records import CloseRow
 from neurons.validating.history import CloseHistory
 from neurons.validating.replay.findings import Findings
@@ -76,18 +75,17 @@ class ReplayedCloses:
         findings.checked["closes"] += 1
         try:
             # What was agreed is judged from the reports alone; the stored word on it is only compared.
-            reports = close_of(replace(row, close_e8=None, reason="too-few-reports")).reports
+            stored = close_of(replace(row, close_e8=None, reason="too-few-reports"))
         except UNREADABLE:
             findings.differ("closes", where, "evidence", row.evidence, "the venues' reports")
-            self._venues = self._venues.with_close(row.close_at_ms, row.close_e8, {})
+            self._venues = self._venues.with_reports(row.close_at_ms, {})
             return row.close_e8
-        agreement = agree_close(reports, self._venues, self._params.truth)
+        agreement = agree_close(stored.reports, self._venues)
         self._venues = remember(self._venues, row.close_at_ms, agreement)
         again = row_of(
-            AgreedClose(row.close_at_ms, agreement, reports),
+            replace(stored, agreement=agreement),
             series=self.series,
             agreed_at_ms=row.agreed_at_ms,
-            revision=row.revision,
         )
         if again != row:
             before = findings.total

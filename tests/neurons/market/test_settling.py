@@ -9,7 +9,7 @@ from neurons.market.feed import agreed_closes
 from neurons.market.generated import GeneratedMarket, MarketShape, VenueShape
 from neurons.market.problems import VenueProblem, problem_of
 from neurons.market.settling import AgreedClose, SettleRules, Settling, is_traded
-from neurons.ports import Candle, VenueUnavailable
+from neurons.ports import Candle, CandlePage, VenueUnavailable
 from protocol.params import MAIN
 from protocol.rules.price_history import PriceHistory
 from protocol.units import DAY_MS, HOUR_MS, MINUTE_MS, UnixMs
@@ -23,7 +23,7 @@ LIMIT = 50
 
 
 def empty_history() -> PriceHistory:
-    return PriceHistory(STEP_MS, MAIN.truth.basis_window_steps)
+    return PriceHistory(STEP_MS, MAIN.truth)
 
 
 def settling(*venues: str) -> Settling:
@@ -36,7 +36,7 @@ def candle(close_at_ms: int, close: int = PRICE, *, volume: float = 1.0) -> Cand
 
 
 def tell(state: Settling, venue: str, *candles: Candle, now_ms: int = DUE_MS) -> None:
-    state.learn(venue, candles, since_ms=state.since_ms, limit=LIMIT, now_ms=UnixMs(now_ms))
+    state.learn(venue, CandlePage(candles, "memory"), since_ms=state.since_ms, limit=LIMIT, now_ms=UnixMs(now_ms))
 
 
 def test_a_close_settles_when_every_venue_has_reported_and_not_before_the_delay():

@@ -204,7 +204,7 @@ def watched_day(faults: Faults, *, steps: int) -> tuple[list[AgreedClose], Marke
     [
         (Faults(), None),
         (Faults(hang=True), VenueProblem.TIMEOUT),
-        (Faults(status=502), VenueProblem.UNREACHABLE),
+        (Faults(status=502), VenueProblem.SERVER_ERROR),
         (Faults(malformed=True), VenueProblem.MALFORMED),
         (Faults(lie_bp=20), None),
         (Faults(lie_bp=-800), None),
@@ -232,7 +232,7 @@ def test_whatever_one_venue_does_every_close_is_agreed_and_none_is_wrong(faults,
 
 
 def test_a_venue_that_goes_back_in_time_is_counted_as_such():
-    _, watch = watched_day(Faults(rewind_ms=10 * MINUTE_MS), steps=1)
+    _, watch = watched_day(Faults(rewind_ms=15 * MINUTE_MS), steps=1)
     _, again = watched_day(Faults(copy_last=True), steps=3)
     assert VenueProblem.WENT_BACK in list(watch.health.values())[BAD].problems
     assert list(again.health.values())[BAD].copied > 0

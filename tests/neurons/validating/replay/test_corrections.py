@@ -34,9 +34,9 @@ async def correction(world: EventfulWorld, close_at_ms: int, *, revision: int, p
         replace(report, close_e8=PriceE8(report.close_e8 + report.close_e8 * (ppm if place < 2 else 0) // 1_000_000))
         for place, report in enumerate(close_of(first[-1]).reports)
     )
-    agreement = agree_close(reports, history_of(first[:-1], world.params), world.params.truth)
-    close = AgreedClose(first[-1].close_at_ms, agreement, reports)
-    return row_of(close, series=SERIES, agreed_at_ms=world.clock.now_ms(), revision=revision)
+    agreement = agree_close(reports, history_of(first[:-1], world.params))
+    close = AgreedClose(first[-1].close_at_ms, agreement, reports, revision=revision)
+    return row_of(close, series=SERIES, agreed_at_ms=world.clock.now_ms())
 
 
 async def corrected_hours(world: EventfulWorld) -> None:
