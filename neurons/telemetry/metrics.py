@@ -7,6 +7,7 @@ lists (states, codes, purposes, configured venues), never from a stranger's byte
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -63,20 +64,21 @@ class Metrics:
         )
         self._answers = Counter("augury_answers", "Answers by status.", ["challenge", "status"], registry=registry)
         self._refusals = Counter("augury_refusals", "Refused calls by code.", ["purpose", "code"], registry=registry)
-        self._served = Histogram(
+        served = Histogram(
             "augury_call_served_seconds",
             "From a call's arrival to its reply.",
             ["purpose"],
             buckets=LATENCY_BUCKETS_S,
             registry=registry,
         )
-        self._made = Histogram(
+        made = Histogram(
             "augury_call_made_seconds",
             "From our call to the peer's reply.",
             ["purpose", "outcome"],
             buckets=LATENCY_BUCKETS_S,
             registry=registry,
         )
+        self._served_for, self._made_for = cache(served.labels), cache(made.labels)
         self._venue_age = Gauge(
             "augury_venue_age_seconds", "Since the venue's newest close.", ["series", "venue"], registry=registry
         )
@@ -108,7 +110,11 @@ class Metrics:
 
     def count(self, event: Event) -> None:
         """Counts one event; an event that no metric is made of changes nothing."""
-        match event:
+        match event:  # what comes with every call stands first
+            case CallServed(purpose=purpose, seconds=seconds):
+                self._served_for(purpose).observe(seconds)
+            case CallMade(purpose=purpose, outcome=outcome, seconds=seconds):
+                self._made_for(purpose, outcome).observe(seconds)
             case RoundEntered(challenge=challenge, state=state, previous=previous):
                 self._entered.labels(challenge, state).inc()
                 self._rounds.labels(challenge, state).inc()
@@ -124,10 +130,6 @@ class Metrics:
                 self._answers.labels(challenge, status).inc()
             case CallRefused(purpose=purpose, code=code):
                 self._refusals.labels(purpose, code).inc()
-            case CallServed(purpose=purpose, seconds=seconds):
-                self._served.labels(purpose).observe(seconds)
-            case CallMade(purpose=purpose, outcome=outcome, seconds=seconds):
-                self._made.labels(purpose, outcome).observe(seconds)
             case VenueReported(series=series, venue=venue, last_close_at_ms=at_ms):
                 self.watch_venue(series, venue, last_close_at_ms=at_ms)
             case VenueFailed(series=series, venue=venue):

@@ -5,8 +5,6 @@ Tasks started within the block carry it too. It names a request and proves nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 _trace: ContextVar[str] = ContextVar("augury_trace", default="")
@@ -22,11 +20,17 @@ def adopt_trace(nonce: bytes) -> None:
     _trace.set(nonce.hex())
 
 
-@contextmanager
-def tracing(nonce: bytes) -> Iterator[str]:
+class tracing:  # noqa: N801 - it reads as what it does: `with tracing(nonce):`
     """Everything logged or stored in the block belongs to the envelope with this nonce (16 bytes)."""
-    token = _trace.set(nonce.hex())
-    try:
-        yield _trace.get()
-    finally:
-        _trace.reset(token)
+
+    __slots__ = ("_before", "_trace")
+
+    def __init__(self, nonce: bytes) -> None:
+        self._trace = nonce.hex()
+
+    def __enter__(self) -> str:
+        self._before = _trace.set(self._trace)
+        return self._trace
+
+    def __exit__(self, *_: object) -> None:
+        _trace.reset(self._before)
