@@ -131,7 +131,7 @@ def hear(text: str, line: Line, shelf: Shelf) -> Heard:
     """subscribe, unsubscribe and ping. One topic that there is not refuses the whole message."""
     message = read_object(text)
     operation = message.get("op") if message is not None else None
-    if message is None or operation not in {"subscribe", "unsubscribe", "ping"}:
+    if message is None or operation not in ("subscribe", "unsubscribe", "ping"):
         return Heard((_ack(False, "error:invalid op", message or {}),))
     if operation == "ping":
         return Heard((_ack(True, "pong", message),))

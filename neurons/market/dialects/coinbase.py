@@ -146,7 +146,7 @@ def hear(text: str, line: Line, shelf: Shelf) -> Heard:
     """subscribe and unsubscribe to candles; the answer lists what the connection then listens to."""
     message = read_object(text)
     kind = message.get("type") if message is not None else None
-    if message is None or kind not in {"subscribe", "unsubscribe"}:
+    if message is None or kind not in ("subscribe", "unsubscribe"):
         return Heard((_error("invalid message"),))
     products = texts_in(message.get("product_ids"))
     if message.get("channel") != "candles" or shelf.step_ms != STREAMED_STEP_MS:

@@ -157,7 +157,7 @@ def hear(text: str, line: Line, shelf: Shelf) -> Heard:
     method, params = message.get("method"), message.get("params")
     if method == "ping":
         return Heard((_answered({"method": "pong"}, message, shelf),))
-    if method not in {"subscribe", "unsubscribe"} or not isinstance(params, dict):
+    if method not in ("subscribe", "unsubscribe") or not isinstance(params, dict):
         return Heard((_answered({"error": "Unsupported method", "success": False}, message, shelf),))
     replies, topics = [], []
     for symbol in texts_in(params.get("symbol")):

@@ -125,7 +125,7 @@ def hear(text: str, line: Line, shelf: Shelf) -> Heard:
     message = read_object(text)
     arguments = message.get("args") if message is not None else None
     operation = message.get("op") if message is not None else None
-    if operation not in {"subscribe", "unsubscribe"} or not isinstance(arguments, list):
+    if operation not in ("subscribe", "unsubscribe") or not isinstance(arguments, list):
         return Heard((_error("60012", f"Illegal request: {text[:200]}"),))
     replies, topics = [], []
     for argument in arguments:
