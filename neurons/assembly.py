@@ -12,12 +12,15 @@ from urllib.parse import urlsplit
 
 from neurons.clock import ScaledClock, SystemClock
 from neurons.config import passphrase_from_environment
+from neurons.entropy import SystemEntropy
 from neurons.keystore import load_key_file, read_passphrase
+from neurons.market.guard import GuardedVenue
 from neurons.market.markets import WatchedMarket
+from neurons.market.streams import StreamedVenue
 from neurons.market.venues import LiveVenue
 from neurons.market.watch import WatchSettings
 from neurons.ports import Clock, PriceVenue
-from neurons.settings import NodeSettings, SeriesSettings
+from neurons.settings import NodeSettings, SeriesSettings, VenueSettings
 from neurons.store.claim import claim_store
 from neurons.store.sqlite import SqliteStore
 from neurons.telemetry import Metrics, Telemetry, VenueFailed, VenueReported, adopt_standard_logging, open_log
@@ -91,17 +94,22 @@ def venues_of(series: SeriesSettings, clock: Clock, params: NetworkParams) -> li
             f"not on {series.step}: leave `step` as it is, or set `rounds = false` to only watch the series",
             setting="series",
         )
-    return [
-        LiveVenue(
-            venue.label,
-            exchange=venue.exchange,
-            symbol=venue.symbol,
-            base_url=venue.base_url,
-            step_ms=series.step_ms,
-            timeout_s=min(10.0, max(LEAST_DEADLINE_S, clock.wall_seconds(MINUTE_MS))),
-        )
-        for venue in series.venues
-    ]
+    return [_guarded_venue(venue, series.step_ms, clock) for venue in series.venues]
+
+
+def _guarded_venue(venue: VenueSettings, step_ms: int, clock: Clock) -> GuardedVenue:
+    """The venue behind its circuit breaker, with its stream beside REST where the settings want one."""
+    entropy = SystemEntropy()
+    live = LiveVenue(
+        venue.label,
+        exchange=venue.exchange,
+        symbol=venue.symbol,
+        base_url=venue.base_url,
+        step_ms=step_ms,
+        timeout_s=min(10.0, max(LEAST_DEADLINE_S, clock.wall_seconds(MINUTE_MS))),
+        clock=clock,
+    )
+    return GuardedVenue(StreamedVenue(live, clock, entropy) if venue.stream else live, clock, entropy)
 
 
 def watch_settings(clock: Clock) -> WatchSettings:

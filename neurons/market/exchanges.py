@@ -105,7 +105,7 @@ def open_exchange(
             "timeout": int(timeout_s * 1_000),
             "enableRateLimit": base_url is None,
             "newUpdates": False,
-            "options": {"fetchMarkets": {"types": ["spot"]}, "OHLCVLimit": 10},
+            "options": {"OHLCVLimit": 10} | ({} if ":" in quote else {"fetchMarkets": {"types": ["spot"]}}),
         }
     )
     exchange.number = str

@@ -42,7 +42,8 @@ class LiveVenue:
         settle_delay_ms: int = SETTLE_DELAY_MS,
         clock: Clock | None = None,
     ) -> None:
-        """name: what we call the venue.  exchange: ccxt's id.  symbol: BASE/QUOTE.  base_url: scheme, host and port to
+        """name: what we call the venue.  exchange: ccxt's id.  symbol: BASE/QUOTE, or ccxt's BASE/QUOTE:SETTLE of a
+        perpetual.  base_url: scheme, host and port to
         ask instead of the exchange's own; no rate limit is kept against it.  timeout_s: wall time after which a call
         is given up and its connection dropped.  settle_delay_ms: see `finality`.  clock: ours; when given, a venue
         whose clock is far from it is refused.
@@ -54,7 +55,7 @@ class LiveVenue:
             raise InvalidSetting(f"a symbol is written BASE/QUOTE, not {symbol!r}", setting="symbol")
         if step_ms not in TIMEFRAMES:
             raise InvalidSetting(f"no exchange has candles of {step_ms} ms", setting="step_ms")
-        self._name, self.symbol, self.base_url = name, symbol, base_url
+        self._name, self.symbol, self._base_url = name, symbol, base_url
         self.step_ms, self.timeout_s, self._settle_delay_ms, self._clock = step_ms, timeout_s, settle_delay_ms, clock
         self.exchange_id = exchange
         self._habits = habits_of(exchange)
@@ -93,7 +94,9 @@ class LiveVenue:
 
     async def _ask(self, since_ms: int, limit: int, reply: Reply) -> tuple[Candle, ...]:
         """One window of candles after the other, until one has some or lies ahead of the venue's clock."""
-        exchange = self._opened()
+        if self._exchange is None:
+            self._exchange = self.open_client(self._exchange_class)
+        exchange = self._exchange
         capacity = self._capacity(exchange, since_ms)
         from_ms, count = since_ms, min(limit + 1, capacity)
         for _ in range(_MOST_EMPTY_WINDOWS):
@@ -103,7 +106,7 @@ class LiveVenue:
             full = count if self._habits.windowed else capacity
             if len(candles) >= full and candles[0].open_time_ms > from_ms:
                 told = f"it holds {len(candles)} candles from {candles[0].open_time_ms} on, not from {from_ms}"
-                raise unavailable(self.name, VenueProblem.NO_HISTORY, told)
+                raise unavailable(self.name, VenueProblem.NO_HISTORY, told, keeps_from_ms=candles[0].open_time_ms)
             if len(candles) > full and self._habits.windowed:
                 raise unavailable(self.name, VenueProblem.MALFORMED, f"{len(candles)} candles, asked for {full}")
             now_ms = believed_clock(self.name, reply.date_ms, self._clock, latency_s=self.timeout_s)
@@ -113,7 +116,8 @@ class LiveVenue:
                     candles, venue_now_ms=now_ms, step_ms=self.step_ms, settle_delay_ms=self._settle_delay_ms
                 )[:limit]
             count = capacity
-        raise unavailable(self.name, VenueProblem.NO_HISTORY, f"no candle opens in [{since_ms}, {from_ms})")
+        told = f"no candle opens in [{since_ms}, {from_ms})"
+        raise unavailable(self.name, VenueProblem.NO_HISTORY, told, keeps_from_ms=from_ms)
 
     def _capacity(self, exchange: Any, since_ms: int) -> int:
         """The most candles in one reply about what began at `since_ms`."""
@@ -145,18 +149,17 @@ class LiveVenue:
             raise unavailable(self.name, VenueProblem.MALFORMED, f"no list of candles but {type(rows).__name__}")
         return rows
 
-    def _opened(self) -> Any:
-        if self._exchange is None:
-            base, _, quote = self.symbol.partition("/")
-            self._exchange = open_exchange(
-                self._exchange_class,
-                base=base,
-                quote=quote,
-                market_id=self._habits.market_id(base, quote),
-                base_url=self.base_url,
-                timeout_s=self.timeout_s,
-            )
-        return self._exchange
+    def open_client(self, exchange_class: type[Any]) -> Any:
+        """A client of ccxt's for this market; `close_exchange` ends it. Needs a running loop."""
+        base, _, quote = self.symbol.partition("/")
+        return open_exchange(
+            exchange_class,
+            base=base,
+            quote=quote,
+            market_id="" if ":" in quote else self._habits.market_id(base, quote),
+            base_url=self._base_url,
+            timeout_s=self.timeout_s,
+        )
 
     def _translated(self, error: Exception, reply: Reply) -> VenueUnavailable:
         """ccxt's error as ours: which problem it names. The status speaks before the words."""
