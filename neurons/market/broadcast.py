@@ -25,6 +25,8 @@ LARGEST_MESSAGE_BYTES: Final = 16_384
 SEND_WITHIN_S: Final = 5.0
 PROBE_EVERY_S: Final = 15.0
 """Wall time between protocol pings: a peer that does not answer one in half of that is gone."""
+_GOODBYE_S: Final = 0.3
+"""How long a closing connection waits for the other side's close frame."""
 _MOST_CATCHING_UP: Final = 1_000
 
 
@@ -37,7 +39,9 @@ class Broadcast:
         self._line = Line("/")
         self._waiting: asyncio.Queue[str] = asyncio.Queue(MOST_WAITING)
         self._last_pushed: dict[str, int] = {}
-        self._socket = web.WebSocketResponse(max_msg_size=LARGEST_MESSAGE_BYTES, heartbeat=PROBE_EVERY_S, timeout=1.0)
+        self._socket = web.WebSocketResponse(
+            max_msg_size=LARGEST_MESSAGE_BYTES, heartbeat=PROBE_EVERY_S, timeout=_GOODBYE_S
+        )
         self._request: web.BaseRequest | None = None
         self._over = asyncio.Event()
         self._parting = b""
