@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from neurons.market.candles import MAX_PRICE_E8, CandleArrays, Float64s, Int64s, prices_from_floats
+from neurons.market.candles import MAX_PRICE_E8, CandleArrays, Float64s, Int64s, joined, prices_from_floats
 from protocol.errors import InvalidSetting, NodeFault
-from protocol.units import MINUTE_MS, PRICE_SCALE, UnixMs
+from protocol.units import DAY_MS, MINUTE_MS, PRICE_SCALE, UnixMs
 
 PRICE_COLUMNS: Final = ("open", "high", "low", "close")
 COLUMNS: Final = {"open_time_ms": "int64", **dict.fromkeys((*PRICE_COLUMNS, "volume"), "double")}
@@ -76,6 +76,27 @@ class RecordedSource:
             Gap(UnixMs(int(times[i]) + self._step_ms), int((times[i + 1] - times[i]) // self._step_ms) - 1)
             for i in holes.tolist()
         ]
+
+
+def with_stand_in(source: RecordedSource, stand_in: RecordedSource, *, hole_ms: int = DAY_MS) -> RecordedSource:
+    """`source`, with the candles of another venue for every period of `hole_ms` or more in which it has none.
+
+    Shorter gaps stay gaps. The label names both venues. Raises InvalidSetting (ours) when their steps differ.
+    """
+    if source.step_ms != stand_in.step_ms:
+        raise InvalidSetting(f"{stand_in.label} has another step than {source.label}", setting="candles")
+    first_ms, last_ms = min(source.first_ms, stand_in.first_ms), max(source.end_ms, stand_in.end_ms)
+    holes = [(int(gap.from_ms), gap.from_ms + gap.missing * source.step_ms) for gap in source.gaps()]
+    holes = [(first_ms, source.first_ms), *holes, (source.end_ms, last_ms)]
+    parts: list[CandleArrays] = []
+    kept_from_ms: int = first_ms
+    for from_ms, to_ms in holes:
+        if to_ms - from_ms >= hole_ms:
+            parts += [source.candles(kept_from_ms, from_ms), stand_in.candles(from_ms, to_ms)]
+            kept_from_ms = to_ms
+    parts.append(source.candles(kept_from_ms, last_ms))
+    label = f"{source.label}; where it has none for long, {stand_in.label}"
+    return RecordedSource(label, joined(parts), step_ms=source.step_ms)
 
 
 def read_recording(path: Path, *, step_ms: int = 5 * MINUTE_MS) -> RecordedSource:

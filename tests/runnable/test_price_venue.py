@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,21 @@ def test_it_serves_the_generated_market_until_it_is_told_to_end():
         assert 0 == process.wait(timeout=10)
 
 
+def test_it_speaks_like_the_exchange_it_is_told_to_and_begins_with_a_fault():
+    flags = ("--generated", "5", "--dialect", "kraken", "--fault", "retry_after_s=7", "--fault", "status=429")
+    with subprocess.Popen(command(*flags), stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().split()[1]
+            with pytest.raises(urllib.error.HTTPError) as refused, urllib.request.urlopen(f"{url}/0/public/Time"):
+                pass
+            assert (429, "7") == (refused.value.code, refused.value.headers["Retry-After"])
+            assert b'{"error":["EAPI:Rate limit exceeded"]}' == refused.value.read()
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert 0 == process.wait(timeout=10)
+
+
 def test_a_taken_port_a_missing_file_and_an_impossible_setting_end_it_with_one_sentence():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -55,6 +72,8 @@ def test_a_taken_port_a_missing_file_and_an_impossible_setting_end_it_with_one_s
             "the file exists": ("--candles", "nowhere.parquet"),
             "a port lies in": ("--generated", "1", "--port", "70000"),
             "a clock's scale": ("--generated", "1", "--scale", "0"),
+            "no fault lies=3": ("--generated", "1", "--fault", "lies=3"),
+            "candles of 7 minutes": ("--candles", "nowhere.parquet", "--step-minutes", "7"),
             "BASE/QUOTE": ("--generated", "1", "--symbol", "BTCUSDT"),
         }
         for sentence, flags in wrong.items():

@@ -9,11 +9,10 @@ from typing import Final
 
 from neurons.market.candles import text_of_price
 from neurons.market.dialects.speech import ShownCandle
-from protocol.units import HOUR_MS, MINUTE_MS, PRICE_SCALE, SECOND_MS
+from protocol.units import MINUTE_MS, PRICE_SCALE, SECOND_MS
 
 MINUTES: Final = {minutes * MINUTE_MS: minutes for minutes in (1, 3, 5, 15, 30, 60)}
 """The steps that exchanges offer, in minutes (those up to an hour)."""
-HOUR: Final = HOUR_MS
 _DIGITS: Final = re.compile(r"[0-9]{1,18}")
 
 

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurons.market.recorded import BadRecording, Gap, read_recording
+from neurons.market.candles import CandleArrays
+from neurons.market.recorded import BadRecording, Gap, RecordedSource, read_recording, with_stand_in
+from protocol.errors import InvalidSetting
 from protocol.units import MINUTE_MS
 
 pa = pytest.importorskip("pyarrow")
@@ -107,6 +109,35 @@ def test_gaps_are_listed_and_left_missing(tmp_path):
     source = read_recording(write(tmp_path / "gappy.parquet", cut))
     assert [Gap(START_MS + 2 * STEP_MS, 2)] == source.gaps()
     assert 3 == len(source.candles(START_MS, START_MS + 5 * STEP_MS))
+
+
+def plain(name: str, steps: list[int], price: int) -> RecordedSource:
+    """Flat candles at those steps after START_MS."""
+    times = START_MS + np.array(steps, dtype=np.int64) * STEP_MS
+    return RecordedSource(name, CandleArrays(times, np.full((4, times.size), price), np.ones(times.size)))
+
+
+def test_another_venue_stands_in_for_long_holes_and_says_so():
+    ours, theirs = plain("ours", [3, 4, 6, 7, 12, 13], 1), plain("theirs", list(range(1, 18)), 2)
+    joined = with_stand_in(ours, theirs, hole_ms=2 * STEP_MS)
+    steps = {(at - START_MS) // STEP_MS: price for at, price in zip(*_times_and_closes(joined), strict=True)}
+    assert {1: 2, 2: 2, 3: 1, 4: 1, 6: 1, 7: 1, 8: 2, 9: 2, 10: 2, 11: 2, 12: 1, 13: 1} | dict.fromkeys(
+        (14, 15, 16, 17), 2
+    ) == steps
+    assert "ours; where it has none for long, theirs" == joined.label
+    assert [Gap(START_MS + 5 * STEP_MS, 1)] == joined.gaps()
+
+
+def test_a_venue_that_misses_nothing_for_long_stays_as_it_is():
+    ours, theirs = plain("ours", [3, 4, 6], 1), plain("theirs", [4, 5], 2)
+    assert [1, 1, 1] == list(_times_and_closes(with_stand_in(ours, theirs))[1])
+    with pytest.raises(InvalidSetting, match="another step"):
+        with_stand_in(ours, RecordedSource("t", theirs.candles(0, 1), step_ms=MINUTE_MS))
+
+
+def _times_and_closes(source: RecordedSource) -> tuple[list[int], list[int]]:
+    candles = source.candles(0, source.end_ms)
+    return candles.open_time_ms.tolist(), candles.close_e8.tolist()
 
 
 @pytest.mark.recordings

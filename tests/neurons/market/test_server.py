@@ -1,18 +1,17 @@
-"""The stand-in exchange: Binance's formats to the letter, and unmodified ccxt at home in it."""
+"""The stand-in exchange over HTTP: Binance's formats to the letter, its clock, its faults, and who may set them."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
 import pytest
 
 from neurons.market.candles import text_of_price
-from neurons.market.ccxt_light import load_exchange
-from neurons.market.exchanges import pointed_at
 from neurons.market.faults import Faults
 from neurons.market.generated import GeneratedMarket, GeneratedSource, MarketShape
 from neurons.market.server import PriceServer
@@ -137,24 +136,6 @@ def test_time_and_ping_answer_as_the_exchange_does():
     served(check)
 
 
-def test_unmodified_ccxt_loads_markets_time_and_candles():
-    async def check(_: Get, server: PriceServer) -> None:
-        exchange = load_exchange("binance")()
-        exchange.timeout_on_exit = 0
-        exchange.urls["api"] = pointed_at(exchange.urls["api"], server.url)
-        try:
-            markets = await exchange.load_markets()
-            rows = await exchange.fetch_ohlcv("BTC/USDT", "5m", since=START_MS, limit=3)
-            assert ["BTC/USDT"] == list(markets)
-            assert NOW_MS == await exchange.fetch_time()
-        finally:
-            await exchange.close()
-        expected = source().candles(START_MS, START_MS + 99 * STEP_MS).candles()[:3]
-        assert [[c.open_time_ms, c.close_e8 / 1e8, c.volume] for c in expected] == [[r[0], r[4], r[5]] for r in rows]
-
-    served(check)
-
-
 def test_faults_are_set_over_http_only_where_that_is_allowed():
     async def put(server: PriceServer, body: str) -> int:
         async with aiohttp.ClientSession() as session, session.put(server.url + "/control/faults", data=body) as answer:
@@ -173,6 +154,103 @@ def test_faults_are_set_over_http_only_where_that_is_allowed():
 
     served(allowed, controllable=True)
     served(refused)
+
+
+def test_one_side_can_be_spoiled_without_the_other():
+    async def check(_: Get, server: PriceServer) -> None:
+        async with aiohttp.ClientSession() as session:
+            for side, body in (("rest", '{"lie_bp": 1}'), ("stream", '{"lie_bp": 2}')):
+                async with session.put(f"{server.url}/control/faults/{side}", data=body) as answer:
+                    assert 200 == answer.status
+        assert (Faults(lie_bp=1), Faults(lie_bp=2)) == (server.rest_faults, server.stream_faults)
+
+    served(check, controllable=True)
+
+
+@pytest.mark.parametrize("path", ["/api/v3/time", "/api/v3/klines", "/nowhere"])
+def test_every_reply_is_dated_by_the_venue_s_own_clock(path):
+    async def check(_: Get, server: PriceServer) -> None:
+        async with aiohttp.ClientSession() as session:
+            for shift_ms in (0, 600_000, -600_000):
+                server.faults = Faults(clock_shift_ms=shift_ms)
+                async with session.get(server.url + path) as answer:
+                    dated = parsedate_to_datetime(answer.headers["Date"]).timestamp()
+                    assert (NOW_MS + shift_ms) // 1_000 == dated
+
+    served(check)
+
+
+def test_a_shifted_clock_shows_in_the_server_s_time_and_a_rewound_market_does_not():
+    async def check(get: Get, server: PriceServer) -> None:
+        server.faults = Faults(clock_shift_ms=90_000)
+        assert (200, {"serverTime": NOW_MS + 90_000}) == await get("/api/v3/time")
+        server.faults = Faults(rewind_ms=90_000)
+        assert (200, {"serverTime": NOW_MS}) == await get("/api/v3/time")
+
+    served(check)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "status", "said"),
+    [
+        ("binance", 429, "-1003"),
+        ("binance", 418, "banned"),
+        ("binance", 451, "restricted location"),
+        ("bybit", 429, "10006"),
+        ("bybit", 403, "your country"),
+        ("okx", 429, "50011"),
+        ("kraken", 429, "EAPI:Rate limit exceeded"),
+        ("coinbase", 429, "RESOURCE_EXHAUSTED"),
+        ("okx", 503, "50001"),
+    ],
+)
+def test_trouble_comes_with_the_exchange_s_body_and_when_to_come_back(dialect, status, said):
+    async def check(_: Get, server: PriceServer) -> None:
+        server.faults = Faults(status=status, retry_after_s=7)
+        async with aiohttp.ClientSession() as session, session.get(server.url + "/") as answer:
+            assert (status, "7") == (answer.status, answer.headers["Retry-After"])
+            assert said in await answer.text()
+
+    served(check, dialect=dialect)
+
+
+@pytest.mark.parametrize(
+    ("faults", "breaks"),
+    [(Faults(reset=True), "reset by peer"), (Faults(disconnect=True), "disconnected")],
+    ids=["reset", "disconnect"],
+)
+def test_a_connection_that_breaks_is_broken_without_an_answer(faults, breaks):
+    async def check(_: Get, server: PriceServer) -> None:
+        server.faults = faults
+        async with aiohttp.ClientSession() as session:
+            with pytest.raises((aiohttp.ClientOSError, aiohttp.ServerDisconnectedError), match=breaks):
+                await session.get(server.url + "/api/v3/time")
+
+    served(check)
+
+
+def test_truncated_json_is_half_an_answer():
+    async def check(_: Get, server: PriceServer) -> None:
+        server.faults = Faults(malformed=True)
+        async with aiohttp.ClientSession() as session, session.get(server.url + "/api/v3/time") as answer:
+            assert '{"serverTime":1'[:13] == (await answer.text())[:13]
+            with pytest.raises(json.JSONDecodeError):
+                json.loads(await answer.text())
+
+    served(check)
+
+
+def test_nothing_but_get_is_answered():
+    async def check(_: Get, server: PriceServer) -> None:
+        async with aiohttp.ClientSession() as session, session.post(server.url + "/api/v3/time") as answer:
+            assert 404 == answer.status
+
+    served(check)
+
+
+def test_a_dialect_that_there_is_not_is_refused_by_name():
+    with pytest.raises(InvalidSetting, match=r"mtgox.*binance, bybit, coinbase"):
+        PriceServer(source(), HandClock(NOW_MS), dialect="mtgox")
 
 
 def test_a_taken_port_is_one_clear_sentence():
