@@ -52,8 +52,9 @@ CLOSES = settled_closes()
 LATER = UnixMs(T + STEPS * STEP_MS)
 
 
-def corrections() -> Corrections:
-    noted = Corrections({name: VenueHealth(name) for name in VENUES}, step_ms=STEP_MS, reach_ms=REACH_MS)
+def corrections(health: dict[str, VenueHealth] | None = None) -> Corrections:
+    counted = health or {name: VenueHealth(name) for name in VENUES}
+    noted = Corrections(counted, step_ms=STEP_MS, reach_ms=REACH_MS)
     for close, before in CLOSES:
         noted.note(close, before)
     return noted
@@ -88,14 +89,13 @@ def test_its_evidence_reads_back_whole():
 
 
 def test_the_same_candles_change_nothing_and_a_change_that_moves_no_median_is_only_counted():
-    state = corrections()
-    close, _ = CLOSES[-5]
-
+    health = {name: VenueHealth(name) for name in VENUES}
+    state, (close, _) = corrections(health), CLOSES[-5]
     highest = max(close.agreement.verdicts, key=lambda v: v.adjusted_e8 or 0).venue
 
     assert [] == show(state, highest, candle(close.close_at_ms, told(close, highest)))
     assert [] == show(state, highest, candle(close.close_at_ms, told(close, highest) + 10**8))
-    assert 1 == state._health[highest].revised
+    assert 1 == health[highest].revised
 
 
 def test_a_second_correction_is_the_second_revision_also_after_a_restart():
