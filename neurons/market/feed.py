@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from neurons.market.rates import Rates
 from neurons.market.settling import AgreedClose, SettleRules, Settling
 from neurons.market.sources import CandleSource, first_candles
 from neurons.ports import CandlePage
@@ -25,14 +26,15 @@ def agreed_closes(
     from_ms: int,
     to_ms: int,
     history: PriceHistory,
+    rates: Mapping[str, Rates] | None = None,
 ) -> Iterator[AgreedClose]:
     """The closes with from_ms <= close_at_ms <= to_ms, oldest first, each agreed or missing.
 
-    sources: venue name -> its candles. history: what closes before from_ms taught. Reports count as received when their
-    close is due. Raises ValueError when from_ms is off the grid, and
-    VenueUnavailable when a source's candles are impossible.
+    sources: venue name -> its candles. history: what closes before from_ms taught. rates: see `Settling`. Reports count
+    as received when their close is due. Raises ValueError when from_ms is off the grid, and VenueUnavailable when a
+    source's candles are impossible.
     """
-    settling = Settling(rules, list(sources), next_close_ms=from_ms, history=history)
+    settling = Settling(rules, list(sources), next_close_ms=from_ms, history=history, rates=rates)
     while settling.next_close_ms <= to_ms:
         since_ms = settling.since_ms
         until_ms = since_ms + _PAGE * rules.step_ms
