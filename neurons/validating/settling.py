@@ -14,6 +14,7 @@ from typing import Final
 from neurons.ports import StoreReader
 from neurons.records import Change, CommitmentRow, EpochRow, PayRow, RoundRow, ScoreRow, SubmissionRow
 from neurons.validating.intake import entries_of
+from neurons.validating.sharing import recall_sums, sums_due
 from protocol import codec
 from protocol.messages import Opening
 from protocol.params import NetworkParams
@@ -61,7 +62,8 @@ class Settling:
         The book already remembers the round afterwards: call `forget` when the change could not be stored.
         """
         book = await self.book(row.series, row.challenge)
-        return await self._settled(book, replace(row, resolved_at_ms=now_ms), truth, participants, now_ms=now_ms)
+        settled = await self._settled(book, replace(row, resolved_at_ms=now_ms), truth, participants, now_ms=now_ms)
+        return replace(settled, change=replace(settled.change, sharing=sums_due(row, book.window)))
 
     async def settle_again(
         self, book: ChallengeBook, row: RoundRow, truth: Truth, *, now_ms: UnixMs
@@ -182,9 +184,11 @@ class Settling:
         book, newest = await self._memory(series, challenge, before_ms=before_ms)
         if newest is None:
             return book
-        for row in await self._settled_since(series, challenge, book.compares_from_ms(newest), before_ms=before_ms):
+        scored = await self._settled_since(series, challenge, book.compares_from_ms(newest), before_ms=before_ms)
+        for row, is_summed in await recall_sums(self._store, book.window, scored):
             opening = codec.decode_opening(row.opening)
-            book.compare(row.anchor_at_ms, row.sigma_pico, await self._selected(row, opening))
+            selected = await self._selected(row, opening)
+            book.compare(row.anchor_at_ms, row.sigma_pico, selected, is_summed=is_summed)
             if meanwhile is not None:
                 await meanwhile()
         return book

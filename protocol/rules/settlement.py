@@ -1,7 +1,7 @@
 """What a challenge on one series remembers, and how a scored round becomes pay: skill, sharing and slice in one place.
 
-A node rebuilds a book from its stored scores and answers at start; the replay tool builds one from evidence. Both
-feed it the rounds in the order of their anchors, which is the order in which rounds resolve, so both see the same
+A node takes a book back from its stored sums, scores and answers at start; the replay tool builds one from evidence.
+Both feed it the rounds in the order of their anchors, which is the order in which rounds resolve, so both see the same
 memory at each round and get the same pay to the unit.
 """
 
@@ -37,7 +37,8 @@ class ChallengeBook:
     def __init__(self, challenge: ChallengeParams, params: NetworkParams) -> None:
         self._challenge, self._params = challenge, params
         self._blocks: dict[Hotkey, dict[int, BlockSums]] = {}
-        self._window = DeviationWindow(params.sharing, step_ms=params.time.step_ms, late_ms=params.time.void_after_ms)
+        self.window = DeviationWindow(params.sharing, step_ms=params.time.step_ms, late_ms=params.time.void_after_ms)
+        """In which copies are found. A node that starts puts the sums that it kept back there before it compares."""
 
     def remember(self, anchor_at_ms: UnixMs, baseline_loss_nano: Nano, scores: Sequence[MinerScore]) -> None:
         """Adds a round's gains to everybody's blocks and lets blocks beyond memory go."""
@@ -54,14 +55,21 @@ class ChallengeBook:
         """Takes back whole blocks instead of the rounds that they are the sums of, in place of all that was held."""
         self._blocks = {hotkey: {sums.block: sums for sums in held} for hotkey, held in blocks.items()}
 
-    def compare(self, anchor_at_ms: UnixMs, sigma_pico: Pico, selected: Mapping[Hotkey, Entry]) -> None:
-        """Adds a round's valid answers to the window in which copies are found."""
+    def compare(
+        self, anchor_at_ms: UnixMs, sigma_pico: Pico, selected: Mapping[Hotkey, Entry], *, is_summed: bool = True
+    ) -> None:
+        """Adds a round's valid answers to the window in which copies are found.
+
+        is_summed: False for a round that is in the window's sums already, or before them: only others are compared
+        with it.
+        """
         answers = {
             hotkey: self._deviations(entry.answer, sigma_pico)
             for hotkey, entry in selected.items()
             if entry.status == VALID and entry.answer is not None
         }
-        self._window.add(RoundDeviations(anchor_at_ms, answers))
+        take = self.window.add if is_summed else self.window.hold
+        take(RoundDeviations(anchor_at_ms, answers))
 
     def prove(self, hotkey: Hotkey, *, as_of_ms: UnixMs) -> ProvenSkill:
         """What a miner's memory proves at an instant."""
@@ -85,7 +93,7 @@ class ChallengeBook:
         claimants = [score for score in sorted(scores, key=lambda s: s.hotkey) if score.status == VALID]
         hotkeys = [score.hotkey for score in claimants]
         proofs = {score.hotkey: self.prove(score.hotkey, as_of_ms=anchor_at_ms) for score in scores}
-        rho = self._window.rho_nano(hotkeys) if rho_nano is None else _told(rho_nano, hotkeys)
+        rho = self.window.rho_nano(hotkeys) if rho_nano is None else _told(rho_nano, hotkeys)
         divisors = sharing_divisors(rho, [proofs[hotkey].skill_nano for hotkey in hotkeys])
         claims = [
             Claim(hotkey, proofs[hotkey].skill_nano, divisor, self._mean_loss(hotkey))

@@ -58,13 +58,14 @@ class DeviationWindow:
     def __init__(self, sharing: SharingParams, *, step_ms: int, late_ms: int = 2 * HOUR_MS) -> None:
         """late_ms: how much later than a newer one a round may resolve: `TimeParams.void_after_ms`."""
         self._sharing, self._step_ms = sharing, step_ms
-        self._generation_ms = sharing.window_ms // GENERATIONS
+        self.generation_ms = sharing.window_ms // GENERATIONS
         self._kept_ms = max(sharing.lags_steps) * step_ms + late_ms
         self._answers: dict[int, tuple[tuple[Hotkey, ...], Deviations]] = {}
         self._anchors: dict[int, set[int]] = {}
         self._sums: dict[tuple[int, int], _Sums] = {}
         self._seen: dict[int, set[int]] = {}
         """generation -> the places that its sums are about."""
+        self._changed: set[int] = set()
         self._place_of: dict[Hotkey, int] = {}
         self._free: list[int] = []
 
@@ -85,7 +86,7 @@ class DeviationWindow:
         and when sums would no longer be exact (ours).
         """
         anchor = deviations.anchor_at_ms
-        generation = anchor // self._generation_ms
+        generation = anchor // self.generation_ms
         newest = max(generation, max(self._anchors, default=generation))
         if generation <= newest - GENERATIONS:
             return
@@ -94,6 +95,7 @@ class DeviationWindow:
         for old in [g for g in self._anchors if g <= newest - GENERATIONS]:
             self._let_go(old)
         self._anchors[generation].add(anchor)
+        self._changed.add(generation)
         if deviations.answers:
             self.hold(deviations)
             products = sum(map(len, self._anchors.values())) * self._answers[anchor][1][0].size
@@ -114,6 +116,11 @@ class DeviationWindow:
             if of == generation
         }
         return GenerationSums(generation, tuple(sorted(self._anchors[generation])), tuple(place_of), lags)
+
+    def changed_sums(self) -> list[GenerationSums]:
+        """Of every generation that has changed since this was last asked, or since `recall`, oldest first."""
+        changed, self._changed = sorted(self._changed), set()
+        return [self.generation_sums(generation) for generation in changed]
 
     def recall(self, generations: Iterable[GenerationSums]) -> None:
         """Takes back what `generation_sums` told of a window as it was at one instant. Raises ValueError when this
@@ -187,7 +194,8 @@ class DeviationWindow:
             (hotkeys_now, answers_now), (hotkeys_earlier, answers_earlier) = self._answers[now], self._answers[earlier]
             places_now = [self._place(hotkey) for hotkey in hotkeys_now]
             places_earlier = [self._place(hotkey) for hotkey in hotkeys_earlier]
-            generation, size = now // self._generation_ms, self._size
+            generation, size = now // self.generation_ms, self._size
+            self._changed.add(generation)
             self._seen.setdefault(generation, set()).update(places_now, places_earlier)
             left, there_now = _as_rows(size, places_now, answers_now[:, : answers_now.shape[1] - lag])
             right, there_earlier = left, there_now
@@ -209,14 +217,15 @@ class DeviationWindow:
                 yield 0, anchor, anchor
                 continue
             for now in (anchor, anchor + apart):
-                generations = now // self._generation_ms - (now - apart) // self._generation_ms
+                generations = now // self.generation_ms - (now - apart) // self.generation_ms
                 if now in self._answers and now - apart in self._answers and generations < GENERATIONS:
                     yield lag, now, now - apart
 
     def _let_go(self, generation: int) -> None:
         del self._anchors[generation]
+        self._changed.discard(generation)
         self._sums = {key: sums for key, sums in self._sums.items() if key[0] != generation}
-        self._answers = {at: kept for at, kept in self._answers.items() if at // self._generation_ms != generation}
+        self._answers = {at: kept for at, kept in self._answers.items() if at // self.generation_ms != generation}
         gone = self._seen.pop(generation, set()).difference(*self._seen.values())
         if gone:
             self._place_of = {hotkey: place for hotkey, place in self._place_of.items() if place not in gone}
