@@ -131,6 +131,8 @@ def _of(part: pd.Series[float] | pd.DataFrame, frame: pd.DataFrame) -> pd.Series
     columns = list(frame.columns)
     if isinstance(part, pd.Series):
         return part[columns]
+    if part.index.equals(frame.index):
+        return part if columns == list(part.columns) else part[columns]
     if not frame.index.isin(part.index).all():
         raise BadCandles("the scaler by past rows knows only the rows it was made of")
     return part.loc[frame.index, columns]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mining_objects.base_mining_model import Floats, Window
-from mining_objects.causal import hold_last, rolling_mean
+from mining_objects.causal import hold_last, mean_of_last, rolling_mean, running_sums
 from mining_objects.financial_market_indicators import band_position, bollinger, macd, rsi
 from protocol.units import DAY_MS
 
@@ -57,17 +57,17 @@ def compute_features(window: Window, *, last: int | None = None) -> NDArray[np.f
     n = len(window)
     end = slice(0 if last is None else max(0, n - last), n)
     returns, close = window.log_returns(), hold_last(window.close)
-    squares, scale = returns**2, scale_of(returns)[end]
-    daily_volume = rolling_mean(window.volume, DAY_STEPS)[end]
+    squares, volumes, scale = running_sums(returns**2), running_sums(window.volume), scale_of(returns)[end]
+    daily_volume = mean_of_last(volumes, DAY_STEPS)[end]
     shown = window.rows(end.start, n)
     columns = [
         returns[end] / scale,
         log_ratio((shown.high - shown.low) / shown.close, scale),
         (shown.close - shown.open) / shown.open / scale,
         log_ratio(shown.volume, daily_volume),
-        log_ratio(rolling_mean(window.volume, 12)[end], daily_volume),
+        log_ratio(mean_of_last(volumes, 12)[end], daily_volume),
         log_ratio(rolling_mean(np.abs(returns), DAY_STEPS)[end], scale),
-        *(0.5 * log_ratio(rolling_mean(squares, span)[end], scale**2, floor=1e-3) for span in SPANS),
+        *(0.5 * log_ratio(mean_of_last(squares, span)[end], scale**2, floor=1e-3) for span in SPANS),
         (rsi(close)[end] - 50.0) / 25.0,
         macd(close).histogram[end] / close[end] / scale,
         band_position(close, bollinger(close))[end],

@@ -50,11 +50,13 @@ def rsi(closes: Floats, span: int = 14) -> Floats:
     """
     change = np.diff(closes)
     gain = _smooth(np.maximum(change, 0.0), span, 1.0 / span)
-    loss = _smooth(np.maximum(-change, 0.0), span, 1.0 / span)
-    moved = gain + loss
-    ratio = np.divide(gain, moved, out=np.full(len(change), 0.5), where=moved > 0)
+    np.negative(change, out=change)
+    moved = _smooth(np.maximum(change, 0.0, out=change), span, 1.0 / span)
+    moved += gain
     out = np.full(len(closes), np.nan)
-    out[1:] = np.where(np.isnan(moved), np.nan, 100.0 * ratio)
+    out[1:][moved == 0] = 0.5
+    np.divide(gain, moved, out=out[1:], where=moved > 0)
+    out *= 100.0
     return out
 
 
@@ -155,10 +157,10 @@ def _smooth(values: Floats, span: int, rate: float) -> Floats:
         return out
     inputs = values[first:] * rate
     inputs[0] = values[start : first + 1].mean()
-    out[first:] = recursive_sum(inputs, 1.0 - rate)
+    recursive_sum(inputs, 1.0 - rate, out=out[first:])
     return out
 
 
 def _first_number(values: Floats) -> int:
     """The row of the first number; 0 where there is none."""
-    return int(np.argmin(np.isnan(values))) if len(values) else 0
+    return int(np.argmin(np.isnan(values))) if len(values) and np.isnan(values[0]) else 0
