@@ -6,6 +6,7 @@ exchange that has no row works too; it is asked for its markets first.
 
 from __future__ import annotations
 
+import base64
 import json
 import ssl
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import aiohttp
 
-from neurons.market.replies import NotedResponse
+from neurons.market.replies import RUNNING, NotedResponse
 from neurons.market.resolver import ThreadPerName
 
 _LEAST_CAPACITY: Final = 100
@@ -93,10 +94,8 @@ def open_exchange(
 
     Needs a running loop. Close it with `close_exchange`.
     """
-    login = urlsplit(base_url or "")
-    auth = aiohttp.BasicAuth(unquote(login.username), unquote(login.password or "")) if login.username else None
     connector = aiohttp.TCPConnector(ssl=_verified_tls(), resolver=ThreadPerName())
-    session = aiohttp.ClientSession(connector=connector, response_class=NotedResponse, auth=auth)
+    session = aiohttp.ClientSession(connector=connector, response_class=NotedResponse, headers=_login(base_url))
     exchange = _strict(exchange_class)(
         {
             "session": session,
@@ -151,6 +150,9 @@ def _strict(exchange_class: type[Any]) -> type[Any]:
 
     def handle_errors(self: Any, status: int, reason: str, url: str, *rest: Any) -> Any:
         parsed = rest[3]
+        note = RUNNING.get()
+        if note is not None:
+            note.parsed = parsed
         if status < 400 and parsed is None:
             raise ccxt_errors().BadResponse(f"{self.id} answered {status} {reason} without JSON")
         handled = exchange_class.handle_errors(self, status, reason, url, *rest)
@@ -205,6 +207,28 @@ def pointed_at(urls: Any, base_url: str) -> Any:
     target, url = urlsplit(base_url), urlsplit(str(urls))
     scheme = {"http": "ws", "https": "wss"}[target.scheme] if url.scheme in {"ws", "wss"} else target.scheme
     return urlunsplit((scheme, target.netloc.rpartition("@")[2], url.path, url.query, ""))
+
+
+def listed(parsed: object, *, depth: int = 3) -> int | None:
+    """How many entries the list of candles in a reply has, read or not; None where there is no list at all.
+
+    ccxt drops entries that are no candles, and takes a reply without a list for one without candles.
+    """
+    if isinstance(parsed, list):
+        return len(parsed)
+    if not isinstance(parsed, dict) or depth == 0:
+        return None
+    found = (listed(value, depth=depth - 1) for key, value in parsed.items() if key != "error")
+    return next((count for count in found if count is not None), None)
+
+
+def _login(base_url: str | None) -> dict[str, str]:
+    """The header for the login in an address, where there is one."""
+    told = urlsplit(base_url or "")
+    if told.username is None:
+        return {}
+    login = f"{unquote(told.username)}:{unquote(told.password or '')}"
+    return {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
 
 
 def _spot_market(market_id: str, base: str, quote: str) -> dict[str, Any]:

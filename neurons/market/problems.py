@@ -11,7 +11,7 @@ from neurons.ports import VenueUnavailable
 _LONGEST_DETAIL: Final = 300
 _LOGIN: Final = re.compile(r"(?<=://)[^/@\s]*@")
 _SECRET: Final = re.compile(
-    r"(?i)\b((?:api|access|secret)[_-]?key|signature|sign|secret|token|pass(?:word|phrase)?|authorization)"
+    r"(?i)\b([\w-]*(?:key|secret|token|sign|signature|password|passphrase|authorization))"
     r"(\"?\s*[=:]\s*\"?)(?:basic\s+|bearer\s+)?[^&\s\"',;}]+"
 )
 

@@ -34,6 +34,8 @@ class Reply:
     date_ms: UnixMs | None = None
     """The venue's clock when it answered, rounded down to its seconds; None when it did not say."""
     retry_after_ms: int | None = None
+    parsed: object = None
+    """The body as JSON, as ccxt read it."""
 
 
 RUNNING: Final[ContextVar[Reply | None]] = ContextVar("reply", default=None)

@@ -12,7 +12,15 @@ from typing import Any, Final
 
 from neurons.market.candles import check_page, price_from_text
 from neurons.market.ccxt_light import load_exchange
-from neurons.market.exchanges import capacity_of, ccxt_errors, close_exchange, habits_of, load_market, open_exchange
+from neurons.market.exchanges import (
+    capacity_of,
+    ccxt_errors,
+    close_exchange,
+    habits_of,
+    listed,
+    load_market,
+    open_exchange,
+)
 from neurons.market.finality import SETTLE_DELAY_MS, believed_clock, final_candles
 from neurons.market.problems import VenueProblem, unavailable
 from neurons.market.replies import RUNNING, Reply, TooLargeReply
@@ -147,6 +155,9 @@ class LiveVenue:
             raise unavailable(self.name, VenueProblem.MALFORMED, f"{type(error).__name__}: {error}") from error
         if not isinstance(rows, list):
             raise unavailable(self.name, VenueProblem.MALFORMED, f"no list of candles but {type(rows).__name__}")
+        count_told = listed(reply.parsed)
+        if not rows and (count_told is None or (count_told > 0 and self._habits.windowed)):
+            raise unavailable(self.name, VenueProblem.MALFORMED, f"{count_told or 'no list of'} candles, none readable")
         return rows
 
     def open_client(self, exchange_class: type[Any]) -> Any:
