@@ -196,7 +196,10 @@ class SharingRow:
 
 @dataclass(frozen=True, slots=True)
 class NonceRow:
-    """A nonce that has been acted on. Key: hotkey, nonce. Pruned once expired."""
+    """A nonce that has been acted on. Key: all of it. Pruned once expired.
+
+    The gate lets a nonce in again only when its first message has expired; then both are kept.
+    """
 
     hotkey: Hotkey
     nonce: bytes

@@ -9,7 +9,7 @@ from protocol.units import Hotkey
 
 
 class NonceTable:
-    """A set of (sender, nonce) with an instant until which each is kept; bounded, and never forgetful to make room.
+    """Every (sender, nonce) with the instant until which it is kept; bounded, and never forgetful to make room.
 
     A clock that steps back could bring a message back to life whose nonce was dropped. So the table knows up to
     which instant it has forgotten, and lets in nothing that should have been dropped by then.
@@ -17,7 +17,7 @@ class NonceTable:
 
     def __init__(self, *, capacity: int) -> None:
         self._capacity = capacity
-        self._held: set[bytes] = set()
+        self._held: dict[bytes, int] = {}
         self._by_expiry: list[tuple[int, bytes]] = []
         self._forgotten_before_ms = 0
 
@@ -40,8 +40,8 @@ class NonceTable:
         self._hold(sender + nonce, expires_at_ms)
 
     def restore(self, sender: Hotkey, nonce: bytes, *, expires_at_ms: int) -> None:
-        """Takes back one that was stored before a restart, whether or not there is room."""
-        if sender + nonce not in self._held:
+        """Takes back one that was stored before a restart, whether or not there is room; the latest expiry counts."""
+        if expires_at_ms > self._held.get(sender + nonce, -1):
             self._hold(sender + nonce, expires_at_ms)
 
     def forget_before(self, at_ms: int) -> None:
@@ -49,10 +49,12 @@ class NonceTable:
         self._forgotten_before_ms = max(self._forgotten_before_ms, at_ms)
 
     def _hold(self, key: bytes, expires_at_ms: int) -> None:
-        self._held.add(key)
+        self._held[key] = expires_at_ms
         heapq.heappush(self._by_expiry, (expires_at_ms, key))
 
     def _forget(self, now_ms: int) -> None:
         self.forget_before(now_ms)
         while self._by_expiry and self._by_expiry[0][0] < now_ms:
-            self._held.discard(heapq.heappop(self._by_expiry)[1])
+            expired_at_ms, key = heapq.heappop(self._by_expiry)
+            if self._held.get(key) == expired_at_ms:
+                del self._held[key]

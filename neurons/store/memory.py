@@ -77,7 +77,7 @@ class MemoryStore:
         self._sharing: dict[tuple[str, str, int, int], SharingRow] = {}
         self._transactions: dict[str, Transaction] = {}
         self._balances: defaultdict[tuple[Account, Unit], int] = defaultdict(int)
-        self._nonces: dict[tuple[Hotkey, bytes], NonceRow] = {}
+        self._nonces: dict[tuple[int, Hotkey, bytes], NonceRow] = {}
         self._replies: dict[Digest, ReplyRow] = {}
         self._refusals: dict[tuple[int, str, Hotkey | None], RefusalRow] = {}
         self._drafts: dict[RoundId, DraftRow] = {}
@@ -151,7 +151,7 @@ class MemoryStore:
 
     def _write_nonces(self, rows: Iterable[NonceRow]) -> None:
         for row in rows:
-            self._nonces.setdefault((row.hotkey, row.nonce), row)
+            self._nonces.setdefault((row.expires_at_ms, row.hotkey, row.nonce), row)
 
     def _write_replies(self, rows: Iterable[ReplyRow]) -> None:
         for row in rows:

@@ -246,11 +246,10 @@ postings = Table(
 
 nonces = Table(
     "nonces", metadata,
+    _int("expires_at_ms"),
     _named("hotkey", "hotkeys"),
     _blob("nonce"),
-    _int("expires_at_ms"),
-    PrimaryKeyConstraint("hotkey", "nonce"),
-    Index("nonces_by_expiry", "expires_at_ms"),
+    PrimaryKeyConstraint("expires_at_ms", "hotkey", "nonce"),
     **CLUSTERED,
 )  # fmt: skip
 

@@ -319,7 +319,7 @@ class RowWriter:
         return [(self._questions.id((r.series, r.challenge)), r.generation, r.through_ms, r.sums) for r in rows]
 
     def _nonces(self, rows: Iterable[NonceRow]) -> Tuples:
-        return [(self._hotkeys.id(r.hotkey), r.nonce, r.expires_at_ms) for r in rows]
+        return [(r.expires_at_ms, self._hotkeys.id(r.hotkey), r.nonce) for r in rows]
 
     def _replies(self, rows: Iterable[ReplyRow]) -> Tuples:
         return [(r.request, r.reply, r.expires_at_ms) for r in rows]

@@ -132,7 +132,7 @@ def test_insert_once_rows_keep_the_first_of_a_key(on_store):
             submissions=(a_submission(1, 1, status="late"),),
             drafts=(a_draft(1, salt=b"t" * 32),),
             transactions=(a_transaction("t", {"a": 9, "b": -9}),),
-            nonces=(a_nonce(1, 1, expires_at_ms=99),),
+            nonces=first.nonces,
             replies=(ReplyRow(request, b"second", UnixMs(99)),),
         )
         await store.apply(first)
@@ -145,6 +145,19 @@ def test_insert_once_rows_keep_the_first_of_a_key(on_store):
         assert {("a", AUG): 1, ("b", AUG): -1} == await store.balances()
         assert list(first.nonces) == list(await store.live_nonces(now_ms=0))
         assert first.replies[0] == await store.reply(request)
+
+    on_store(check)
+
+
+def test_a_nonce_that_comes_again_after_it_expired_is_kept_until_it_expires_again(on_store):
+    async def check(store: Store) -> None:
+        first, again = a_nonce(1, 1, expires_at_ms=50), a_nonce(1, 1, expires_at_ms=99)
+        await store.apply(Change(nonces=(first,)))
+        await store.apply(Change(nonces=(again,)))
+
+        assert [again] == list(await store.live_nonces(now_ms=50))
+        await store.prune(now_ms=50, evidence_before_ms=0)
+        assert [again] == list(await store.live_nonces(now_ms=0))
 
     on_store(check)
 

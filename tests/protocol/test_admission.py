@@ -101,6 +101,26 @@ def test_a_stored_nonce_is_refused_after_a_restart():
         admit(restarted, raw, now_ms=NOW + 200)
 
 
+def test_a_nonce_that_its_signer_used_again_is_refused_after_a_restart_whatever_the_clock_then_says():
+    gate = new_gate()
+    first = admit(gate, request())
+    later = first.nonce_expires_at_ms + 1
+    times = {"issued_at_ms": later, "deadline_ms": later + 10_000}
+    admit(gate, request(number=1, **times), now_ms=later)
+    raw = request(**times)
+    rows = [
+        (admitted.header.sender, admitted.header.nonce, admitted.nonce_expires_at_ms)
+        for admitted in (first, admit(gate, raw, now_ms=later))
+    ]
+    for stepped_back_ms in (0, 2):
+        restarted = new_gate()
+        restarted.restore(rows, now_ms=later - stepped_back_ms)
+        admit(restarted, request(number=2, **times), now_ms=later + 1)
+
+        with pytest.raises(Replayed):
+            admit(restarted, raw, now_ms=later + 1)
+
+
 def test_a_retry_with_a_new_nonce_is_admitted():
     gate = new_gate()
     admit(gate, request(number=1))

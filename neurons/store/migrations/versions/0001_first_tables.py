@@ -205,14 +205,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "nonces",
+        number("expires_at_ms"),
         number("hotkey"),
         blob("nonce"),
-        number("expires_at_ms"),
         names("hotkey", "hotkeys"),
-        key("hotkey", "nonce"),
+        key("expires_at_ms", "hotkey", "nonce"),
         **CLUSTERED,
     )
-    op.create_index("nonces_by_expiry", "nonces", ["expires_at_ms"])
     op.create_table(
         "pays",
         number("round"),
