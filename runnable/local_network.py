@@ -74,11 +74,13 @@ class Demo:
             "--sim-origin-ms", str(clock.sim_origin_ms), "--wall-origin-ms", str(clock.wall_origin_ms),
             "--scale", str(clock.scale),
         ]  # fmt: skip
-        for name, flags in self.market.flags.items():
-            await home.start(f"venue-{name}", ["runnable/price_venue.py", *flags, *times])
+        for name, venue in self.market.venues.items():
+            await home.start(f"venue-{name}", ["runnable/price_venue.py", *venue.flags, *times])
         await home.ready()
-        venues = {child.name.removeprefix("venue-"): child.announced.split()[1] for child in home.children}
-        common = _common_settings(venues, clock)
+        urls = {child.name.removeprefix("venue-"): child.announced.split()[1] for child in home.children}
+        common = _common_settings(
+            [venue.settings(name, urls[name]) for name, venue in self.market.venues.items()], clock
+        )
         validator = ["--listen.port", str(self.cast.validator_port), "--admit", "open", "--allow_private_endpoints"]
         await home.start(
             "validator",
@@ -131,15 +133,11 @@ class Demo:
         return f"live rounds: {opened} opened, {states['resolved'] + final} resolved, {final} of {self.rounds} final"
 
 
-def _common_settings(venues: dict[str, str], clock: ScaledClock) -> list[str]:
+def _common_settings(venues: list[dict[str, object]], clock: ScaledClock) -> list[str]:
     """What the validator and all miners are told alike: the params, the clock, the venues."""
-    listed = [
-        {"exchange": "binance", "symbol": "BTC/USDT", "name": name.lower()[-40:], "base_url": url}
-        for name, url in venues.items()
-    ]
     return [
         "--params", "demo", "--allow_unencrypted_key", "--log.level", "warning", "--metrics.port", "0",
-        "--series", json.dumps([{"name": SERIES, "venues": listed}]),
+        "--series", json.dumps([{"name": SERIES, "venues": venues}]),
         "--clock.scale", str(clock.scale),
         "--clock.sim_origin_ms", str(clock.sim_origin_ms),
         "--clock.wall_origin_ms", str(clock.wall_origin_ms),

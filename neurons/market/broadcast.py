@@ -21,6 +21,8 @@ from neurons.ports import Clock
 
 BEATS_PER_STEP: Final = 10
 """How often in a candle's life its running state is pushed."""
+SHORTEST_BEAT_S: Final = 0.1
+"""Wall time: on a clock so fast that beats would be shorter, only finished candles and new ones are pushed."""
 MOST_WAITING: Final = 256
 MOST_TOPICS: Final = 64
 LARGEST_MESSAGE_BYTES: Final = 16_384
@@ -107,7 +109,9 @@ class Broadcast:
     async def _watch(self) -> None:
         """Pushes at every beat of the clock; beats lie on the candles' grid."""
         while True:
-            beat_ms = self._shelf_now().step_ms // BEATS_PER_STEP
+            step_ms = self._shelf_now().step_ms
+            is_slow_enough = self._clock.wall_seconds(step_ms // BEATS_PER_STEP) >= SHORTEST_BEAT_S
+            beat_ms = step_ms // BEATS_PER_STEP if is_slow_enough else step_ms
             await self._clock.sleep_until((self._clock.now_ms() // beat_ms + 1) * beat_ms)
             for topic in sorted(self._line.topics):
                 self._push(topic, self._shelf_now())

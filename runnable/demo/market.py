@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,28 @@ LIVE_SPAN_MS = 24 * HOUR_MS
 """How much market the live part may use up."""
 
 
+EXCHANGES = {"binance": "BTC/USDT", "kraken": "BTC/USD", "okx": "BTC/USDT"}
+"""The exchanges that the demo's venues speak like, each with its market; the first one's history reaches furthest."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoVenue:
+    """One venue of the demo: the exchange it speaks like, its market, and what price_venue.py serves it with."""
+
+    exchange: str
+    symbol: str
+    candles: list[str]
+
+    @property
+    def flags(self) -> list[str]:
+        return ["--dialect", self.exchange, "--symbol", self.symbol, *self.candles]
+
+    def settings(self, name: str, url: str) -> dict[str, object]:
+        """The venue as validator and miners are told of it. A stream has nothing to add on a clock so fast."""
+        label = name.lower()[-40:]
+        return {"exchange": self.exchange, "symbol": self.symbol, "name": label, "base_url": url, "stream": False}
+
+
 @dataclass(frozen=True, slots=True)
 class DemoMarket:
     """The venues' candles, the instant at which live rounds begin, and what to call it all."""
@@ -29,15 +52,14 @@ class DemoMarket:
     sources: dict[str, CandleSource]
     live_from_ms: int
     label: str
-    flags: dict[str, list[str]]
-    """Venue -> the flags with which `runnable/price_venue.py` serves it."""
+    venues: dict[str, DemoVenue]
 
 
 def generated(seed: int) -> DemoMarket:
-    """Three venues of a generated market."""
+    """Three venues of a generated market, each speaking like another exchange."""
     sources: dict[str, CandleSource] = {s.name: s for s in GeneratedMarket(MarketShape(seed=seed)).sources()}
-    flags = {name: ["--generated", str(seed), "--venue", name] for name in sources}
-    return DemoMarket(sources, GENERATED_NOW_MS, f"generated prices (seed {seed})", flags)
+    venues = _venues({name: ["--generated", str(seed), "--venue", name] for name in sources})
+    return DemoMarket(sources, GENERATED_NOW_MS, f"generated prices (seed {seed})", venues)
 
 
 def recorded(paths: Sequence[Path], *, before_ms: int) -> DemoMarket:
@@ -60,9 +82,15 @@ def recorded(paths: Sequence[Path], *, before_ms: int) -> DemoMarket:
         raise InvalidSetting(
             f"--candles: the files share {shared:.1f} days and the demo needs {days:.1f}", setting="candles"
         )
-    flags = {path.stem: ["--candles", str(path)] for path in paths}
+    venues = _venues({path.stem: ["--candles", str(path)] for path in paths})
     sources: dict[str, CandleSource] = dict(read)
-    return DemoMarket(sources, live_from, f"recorded prices ({', '.join(read)})", flags)
+    return DemoMarket(sources, live_from, f"recorded prices ({', '.join(read)})", venues)
+
+
+def _venues(candles: dict[str, list[str]]) -> dict[str, DemoVenue]:
+    """Venue -> how it is served: the exchanges in turn, whatever the candles are called."""
+    turns = zip(candles.items(), cycle(EXCHANGES.items()), strict=False)
+    return {name: DemoVenue(exchange, symbol, served) for (name, served), (exchange, symbol) in turns}
 
 
 class ArrayFeed:
