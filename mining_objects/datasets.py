@@ -8,8 +8,6 @@ Alignment, once and for all: example i belongs to row i of the grid, whose candl
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,13 +19,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from mining_objects.base_mining_model import Floats, Window
+from mining_objects.dataset_folders import choose_files
 from mining_objects.errors import BadCandles
 from protocol.units import MINUTE_MS
 
 COLUMNS: Final = ("open_time_ms", "open", "high", "low", "close", "volume")
 STEP_MS: Final = 5 * MINUTE_MS
-MANIFEST_NAME: Final = "manifest.json"
-MANIFEST_FORMAT: Final = "augury/candles/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,43 +91,20 @@ def check_candles(columns: dict[str, NDArray[np.generic]], name: str, step_ms: i
             raise BadCandles(f"{name}: row {row} (open_time_ms {times[row]}) {fault}; {count} such rows", row=row)
 
 
-def read_candles(path: Path, *, series: str | None = None, step_ms: int = STEP_MS) -> Window:
-    """A candle file, or a dataset folder of one series, as one checked window with NaN rows for missing candles.
+def read_candles(path: Path, *, series: str | None = None, step_ms: int | None = None) -> Window:
+    """A candle file or dataset folder (see dataset_folders) as one checked window, NaN rows for missing candles.
 
-    Raises BadCandles naming the first offender, or the checksum of the folder's manifest that does not match.
+    step_ms: what a folder's manifest says, or 5 minutes, when not given.
+    Raises BadCandles naming the first offender, or the file that is not what the folder's manifest describes.
     """
-    if path.is_dir():
-        path = verified_file(path)
-    columns = read_table(path)
+    chosen = choose_files(path)
+    step_ms = step_ms or chosen.step_ms or STEP_MS
+    tables = [read_table(file) for file in chosen.files]
+    columns = {name: np.concatenate([table[name] for table in tables]) for name in COLUMNS}
     check_candles(columns, path.name, step_ms)
     times = columns["open_time_ms"].astype(np.int64)
     numbers = {name: columns[name].astype(np.float64) for name in COLUMNS[1:]}
-    return Window.on_grid(series or path.stem, step_ms, times, numbers)
-
-
-def verified_file(folder: Path) -> Path:
-    """The one candle file of a dataset folder, its SHA-256 checked against the manifest. Raises BadCandles."""
-    manifest_path = folder / MANIFEST_NAME
-    try:
-        manifest = json.loads(manifest_path.read_bytes())
-        files = manifest["files"]
-    except (OSError, ValueError, KeyError, TypeError) as broken:
-        raise BadCandles(f"{manifest_path} is no dataset manifest: {broken}", path=str(manifest_path)) from broken
-    if manifest.get("format") != MANIFEST_FORMAT or len(files) != 1:
-        raise BadCandles(f"{folder} holds {len(files)} files; name the one to read", path=str(folder))
-    (name, facts), *_ = files.items()
-    path = folder / Path(name).name
-    if sha256_of(path) != facts.get("sha256"):
-        raise BadCandles(f"{path} is not the file its manifest describes: the SHA-256 differs", path=str(path))
-    return path
-
-
-def sha256_of(path: Path) -> str:
-    """Hex SHA-256 of a file's bytes. Raises BadCandles when it cannot be read."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as absent:
-        raise BadCandles(f"cannot read {path}: {absent.strerror}", path=str(path)) from absent
+    return Window.on_grid(series or chosen.series, step_ms, times, numbers)
 
 
 def gaps_of(window: Window) -> list[Gap]:

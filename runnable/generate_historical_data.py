@@ -1,155 +1,129 @@
-"""Makes a dataset from recorded candles: checked Parquet and a manifest that says what is in it.
+"""Makes a dataset: candles downloaded from several venues at once, or read from recordings; checked, with a manifest.
 
-    python runnable/generate_historical_data.py recordings/binance_spot_BTCUSDT_5m.parquet --out datasets/btc
+    python runnable/generate_historical_data.py BTC-USD --from 2023-01-01 --step 5m --out datasets/btc
+    python runnable/generate_historical_data.py recordings/binance_spot_BTCUSDT_5m.parquet --out datasets/recorded
 
-The dataset is what miner_training.py and miner_testing.py read; its manifest holds the SHA-256, rows and gaps.
-This version reads recordings; it does not download from exchanges.
+The first goes on where it was interrupted or killed, and extends the dataset when it is run again later. The dataset
+is what miner_training.py and miner_testing.py read; its manifest holds the SHA-256 and rows of every file.
 """
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
+import asyncio
+import re
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import typer
-from numpy.typing import NDArray
 from rich.console import Console
-from rich.table import Table
 
-from mining_objects.base_mining_model import Window
-from mining_objects.datasets import (
-    COLUMNS,
-    MANIFEST_FORMAT,
-    MANIFEST_NAME,
-    STEP_MS,
-    check_candles,
-    gaps_of,
-    read_table,
-    sha256_of,
-)
-from mining_objects.errors import BadCandles
+from mining_objects.errors import MissingPackage
+from neurons.clock import SystemClock
+from neurons.market.history.request import HistoryRequest, request_of, series_in, step_named
+from neurons.market.history.request import instant_ms as instant_of
+from neurons.market.history.session import Downloaded, download_history
+from neurons.settings import BTC_USD
 from protocol.errors import InvalidSetting
+from runnable.download_screen import Bars, findings_table, problems_of
 from runnable.plain_errors import run_plainly
 
-Columns = dict[str, NDArray[np.generic]]
+INCOMPLETE = 1
+"""The exit status when a venue could not be read over the whole period; what could be is in the dataset."""
+_SERIES = re.compile(r"[A-Z0-9]{2,12}-[A-Z0-9]{2,12}")
 
 
 def instant_ms(date: str | None, default: int) -> int:
     """A UTC date such as 2024-01-01 or 2024-01-01T12:00 as epoch milliseconds. Raises InvalidSetting."""
-    if date is None:
-        return default
-    try:
-        at = datetime.fromisoformat(date)
-    except ValueError as wrong:
-        raise InvalidSetting(f"{date!r} is no date; write 2024-01-01 or 2024-01-01T12:00", setting="date") from wrong
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1_000)
-
-
-def repair(columns: Columns) -> tuple[Columns, dict[str, int]]:
-    """Sorted, without rows that hold NaN or no positive price, without exact repeats; and how many rows each touched.
-
-    Two different candles of one time are left in, so that the check refuses them: nobody can know which is right.
-    """
-    rows = np.stack([columns[name].astype(np.float64) for name in COLUMNS[1:]], axis=1)
-    good = np.isfinite(rows).all(axis=1) & (rows[:, :4] > 0).all(axis=1)
-    kept = {name: values[good] for name, values in columns.items()}
-    order = np.argsort(kept["open_time_ms"], kind="stable")
-    moved = int((order != np.arange(len(order))).sum())
-    kept = {name: values[order] for name, values in kept.items()}
-    same = np.ones(max(0, len(order) - 1), dtype=bool)
-    for values in kept.values():
-        same &= values[1:] == values[:-1]
-    first = np.concatenate([[True], ~same])[: len(order)]
-    kept = {name: values[first] for name, values in kept.items()}
-    return kept, {"bad_rows_dropped": int((~good).sum()), "rows_moved": moved, "repeats_dropped": int((~first).sum())}
-
-
-def write_series(
-    source: Path, out: Path, *, from_ms: int, until_ms: int, repairing: bool
-) -> tuple[str, dict[str, Any]]:
-    """One recording into the dataset folder; returns the file's name and its facts. Raises BadCandles."""
-    columns = read_table(source)
-    repairs: dict[str, int] = {}
-    if repairing:
-        columns, repairs = repair(columns)
-    check_candles(columns, source.name)
-    times = columns["open_time_ms"].astype(np.int64)
-    inside = (times >= from_ms) & (times < until_ms)
-    if not inside.any():
-        raise BadCandles(f"{source.name} has no candle between --from and --until")
-    kept = {name: values[inside] for name, values in columns.items()}
-    numbers = {name: kept[name].astype(np.float64) for name in COLUMNS[1:]}
-    window = Window.on_grid(source.stem, STEP_MS, times[inside], numbers)
-    path = out / f"{source.stem}.parquet"
-    pq.write_table(pa.table(kept), path, compression="zstd")
-    gaps = gaps_of(window)
-    return path.name, {
-        "series": source.stem,
-        "source_sha256": sha256_of(source),
-        "sha256": sha256_of(path),
-        "rows": int(inside.sum()),
-        "first_open_time_ms": int(window.open_time_ms[0]),
-        "last_open_time_ms": int(window.open_time_ms[-1]),
-        "missing": sum(gap.missing for gap in gaps),
-        "gaps": [{"first_ms": g.first_ms, "last_ms": g.last_ms, "missing": g.missing} for g in gaps],
-        **({"repairs": repairs} if repairing else {}),
-    }
+    return default if date is None else instant_of(date)
 
 
 def generate(
-    candles: Annotated[list[Path], typer.Argument(help="Recorded 5-minute candles: Parquet, one series a file.")],
+    what: Annotated[
+        list[str], typer.Argument(help="A series to download, such as BTC-USD; or recorded candles: Parquet files.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder to write: candles and manifest.json. Made if absent.")],
     since: Annotated[str | None, typer.Option("--from", help="First day, UTC, such as 2024-01-01.")] = None,
-    until: Annotated[str | None, typer.Option(help="Day after the last, UTC.")] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", "--until", help="Day after the last, UTC; a download goes up to now.")
+    ] = None,
+    step: Annotated[str, typer.Option(help="The candles' length: 1m, 5m, 15m, 30m or 1h.")] = "5m",
+    venues: Annotated[
+        str | None,
+        typer.Option(help="With commas: binance,bybit or okx=BTC/USDT. All of the series' when not given."),
+    ] = None,
+    base_url: Annotated[
+        list[str] | None,
+        typer.Option("--base_url", help="VENUE=URL: ask this server in the venue's place. May be repeated."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A node's settings: its series and their venues are known too.")
+    ] = None,
+    agreed: Annotated[
+        bool, typer.Option("--agreed/--no-agreed", help="Add the venues' agreed candles (two venues or more).")
+    ] = True,
     repairing: Annotated[
         bool,
         typer.Option(
-            "--repair", help="Sort, and drop rows that hold NaN or repeat exactly; without it they are errors."
+            "--repair",
+            help="Of recordings: sort, and drop rows that hold NaN or repeat exactly; without it they are errors.",
         ),
     ] = False,
 ) -> None:
-    """Make a dataset from recorded candles: checked Parquet and a manifest with SHA-256, rows and gaps.
+    """Make a dataset of candles: downloaded from several venues, or from recordings; checked, with a manifest.
 
-    Reads recordings only; downloading from exchanges is not part of this version.
+    The exit status is 0 when every venue was read over the whole period, 1 when one was not, 2 for a mistake.
     """
     console = Console()
-    out.mkdir(parents=True, exist_ok=True)
-    files: dict[str, Any] = {}
-    for source in console_progress(candles, console):
-        name, facts = write_series(
-            source, out, from_ms=instant_ms(since, -(2**62)), until_ms=instant_ms(until, 2**62), repairing=repairing
+    if len(what) == 1 and _SERIES.fullmatch(what[0]):
+        request = request_of(
+            what[0],
+            since=since,
+            until=until,
+            step=step,
+            venues=venues,
+            base_urls=base_url or [],
+            known=series_in(config) if config is not None else (BTC_USD,),
+            now_ms=SystemClock().now_ms(),
         )
-        files[name] = facts
-    manifest = {"format": MANIFEST_FORMAT, "step_ms": STEP_MS, "files": files}
-    (out / MANIFEST_NAME).write_text(json.dumps(manifest, indent=2) + "\n")
-
-    table = Table(title=f"dataset {out}")
-    for heading in ("series", "rows", "from (UTC)", "until (UTC)", "missing", "gaps", "sha256"):
-        table.add_column(heading, justify="right" if heading in ("rows", "missing", "gaps") else "left")
-    for facts in files.values():
-        start, end = facts["first_open_time_ms"], facts["last_open_time_ms"] + STEP_MS
-        days = [f"{datetime.fromtimestamp(at / 1_000, UTC):%Y-%m-%d %H:%M}" for at in (start, end)]
-        table.add_row(
-            facts["series"],
-            f"{facts['rows']:,}",
-            *days,
-            str(facts["missing"]),
-            str(len(facts["gaps"])),
-            facts["sha256"][:12],
-        )
-    console.print(table)
+        if not download(request, out, console, agreeing=agreed):
+            sys.exit(INCOMPLETE)
+        return
+    if venues or base_url or config:
+        raise InvalidSetting("recordings have no venues: name one series to download", setting="venues")
+    from_recordings([Path(name) for name in what], out, since, until, step, repairing, console)
 
 
-def console_progress(candles: list[Path], console: Console) -> Any:
-    """The recordings one by one, with a progress bar."""
-    from rich.progress import track
+def download(request: HistoryRequest, out: Path, console: Console, *, agreeing: bool) -> bool:
+    """Downloads with a bar for each venue, then says what was found; whether all of it was there to be had."""
+    with Bars(request, console) as bars:
+        done: Downloaded = asyncio.run(download_history(request, out, tell=bars.show, agreeing=agreeing))
+    if done.leftovers:
+        console.print(f"removed {done.leftovers} file(s) that an interrupted run was writing")
+    console.print(findings_table(out, request, done))
+    problems = problems_of(request, done)
+    for problem in problems:
+        console.print(f"[bold red]incomplete[/] {problem}", highlight=False, soft_wrap=True)
+    return not problems
 
-    return track(candles, description="checking", console=console, transient=True)
+
+def from_recordings(
+    paths: list[Path], out: Path, since: str | None, until: str | None, step: str, repairing: bool, console: Console
+) -> None:
+    """A dataset of recordings. Raises BadCandles, or MissingPackage without pyarrow."""
+    try:
+        from runnable.recorded_dataset import write_recorded
+    except ModuleNotFoundError as missing:
+        raise MissingPackage(f"datasets need {missing.name}: pip install 'augury[miner]'") from missing
+    write_recorded(
+        paths,
+        out,
+        from_ms=instant_ms(since, -(2**62)),
+        until_ms=instant_ms(until, 2**62),
+        step_ms=step_named(step),
+        repairing=repairing,
+        console=console,
+    )
 
 
 if __name__ == "__main__":

@@ -96,15 +96,15 @@ def train(
 
 
 def load_before(dataset: Path, until_ms: int) -> tuple[Window, str]:
-    """The candles that end before `until_ms`, and the SHA-256 of the file they came from."""
-    from mining_objects.datasets import read_candles, sha256_of, verified_file
+    """The candles that end before `until_ms`, and the SHA-256 of the files they came from."""
+    from mining_objects.dataset_folders import choose_files
+    from mining_objects.datasets import read_candles
 
-    path = verified_file(dataset) if dataset.is_dir() else dataset
-    window = read_candles(path)
+    window = read_candles(dataset)
     rows = int((window.open_time_ms + window.step_ms <= until_ms).sum())
     if rows == 0:
-        raise InvalidSetting(f"{path.name} has no candle before --until", setting="until")
-    return window.rows(0, rows), sha256_of(path)
+        raise InvalidSetting(f"{dataset.name} has no candle before --until", setting="until")
+    return window.rows(0, rows), choose_files(dataset).sha256
 
 
 def build_examples(

@@ -9,15 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from mining_objects.dataset_folders import MANIFEST_NAME, RECORDED_FORMAT, sha256_of
 from mining_objects.datasets import (
     COLUMNS,
-    MANIFEST_FORMAT,
-    MANIFEST_NAME,
     Gap,
     gaps_of,
     make_examples,
     read_candles,
-    sha256_of,
     split_by_time,
 )
 from mining_objects.errors import BadCandles
@@ -98,7 +96,7 @@ def test_gaps_are_reported_and_stay_empty(tmp_path):
 
 def test_a_dataset_folder_is_read_only_while_its_checksum_holds(tmp_path):
     path = _write(tmp_path / "BTC.parquet")
-    manifest = {"format": MANIFEST_FORMAT, "files": {path.name: {"sha256": sha256_of(path)}}}
+    manifest = {"format": RECORDED_FORMAT, "files": {path.name: {"sha256": sha256_of(path)}}}
     (tmp_path / MANIFEST_NAME).write_text(json.dumps(manifest))
 
     assert 40 == len(read_candles(tmp_path))

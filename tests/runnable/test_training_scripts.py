@@ -41,7 +41,7 @@ def _day(row: int) -> str:
 
 def _generate(source: Path, out: Path, **options):
     settings = {"since": None, "until": None, "repairing": False} | options
-    generate([source], out, **settings)
+    generate([str(source)], out, **settings)
     return json.loads((out / "manifest.json").read_text())["files"][f"{source.stem}.parquet"]
 
 
