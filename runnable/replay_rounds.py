@@ -39,6 +39,7 @@ MEANINGS: Final = {
     "rounds": "state, truth, baseline loss",
     "scores": "status, loss and gain of a miner in a round",
     "shares": "memory, proof, sharing and accrual of a claimant",
+    "likeness": "kept sums of who answered like whom",
     "transactions": "every posting of it",
     "epochs": "what was paid, what went to the reserve",
     "sums": "units whose postings sum to zero",

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Executable, bindparam, create_engine, func, s
 from sqlalchemy.exc import DBAPIError
 
 from neurons.ports import StoreUnavailable
+from neurons.records import SharingRow
 from neurons.store.schema import (
     accounts,
     closes,
@@ -26,6 +27,7 @@ from neurons.store.schema import (
     questions,
     rounds,
     scores,
+    sharing,
     submissions,
     transactions,
 )
@@ -34,7 +36,7 @@ from protocol.rules.ledger import Account, Unit
 from protocol.units import UnixMs
 
 IDS_A_PAGE: Final = 5_000
-COUNTED: Final = (closes, rounds, commitments, submissions, scores, pays, epochs, transactions)
+COUNTED: Final = (closes, rounds, commitments, submissions, scores, pays, epochs, sharing, transactions)
 
 LEGS: Final = (
     select(
@@ -113,6 +115,17 @@ class AuditSqlite(ReadOnlySqlite):
         at = closes.c.close_at_ms
         query = select(closes.c.series, func.min(at), func.max(at)).group_by(closes.c.series)
         return {series: (first, last) for series, first, last in await self._rows(query)}
+
+    async def sharing_through(self, series: str, challenge: str, anchor_at_ms: int) -> Sequence[SharingRow]:
+        """Sums of the sharing window through the round anchored there."""
+        query = (
+            select(sharing.c.generation, sharing.c.through_ms, sharing.c.sums)
+            .join(questions, sharing.c.question == questions.c.id)
+            .where(questions.c.series == series, questions.c.challenge == challenge)
+            .where(sharing.c.through_ms == anchor_at_ms)
+            .order_by(sharing.c.generation)
+        )
+        return [SharingRow(series, challenge, *row) for row in await self._rows(query)]
 
     async def booked(self, transaction_id: str) -> BookedTransaction | None:
         """A transaction by its id."""

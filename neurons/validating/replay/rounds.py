@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from neurons.records import Change, CommitmentRow, MinerRow, PayRow, RoundRow, ScoreRow, SubmissionRow
+from neurons.records import Change, CommitmentRow, MinerRow, PayRow, RoundRow, ScoreRow, SharingRow, SubmissionRow
 from neurons.validating.history import CloseHistory
 from neurons.validating.opening import history_until_ms, opening_record
 from neurons.validating.registry import Registry
 from neurons.validating.replay.closes import ReplayedCloses
 from neurons.validating.replay.evidence import EvidenceCheck, Proved
 from neurons.validating.replay.findings import Findings
+from neurons.validating.replay.sharing import compare_sums
 from neurons.validating.replay.words import round_words
 from neurons.validating.settling import settled_rows
 from protocol import codec
@@ -44,6 +45,8 @@ class StoredRound:
     """None: they cannot be read as answers."""
     scores: Sequence[ScoreRow]
     pays: Sequence[PayRow]
+    sharing: Sequence[SharingRow] = ()
+    """Sums of the sharing window through this round."""
 
 
 @dataclass(slots=True)
@@ -86,6 +89,8 @@ class RoundReplay:
         self._compare_round(row, change.rounds[0], opening, where)
         self._compare_scores(stored, change.scores, proved, where)
         self._compare_pays(stored, change.pays, where)
+        if stored.sharing:
+            self._compare_sums(stored, where)
         return change
 
     def _proved(self, stored: StoredRound, opening: Opening) -> Proved:
@@ -262,6 +267,18 @@ class RoundReplay:
     ) -> None:
         if stored == again:
             return
+    def _compare_sums(self, stored: StoredRound, where: str) -> None:
+        memory, params = self._memory(stored.row), self._params
+        compare_sums(
+            stored.sharing,
+            memory.book.window,
+            params.sharing,
+            step_ms=params.time.step_ms,
+            uncertain_ms=memory.uncertain_ms,
+            where=where,
+            findings=self._findings,
+        )
+
         for hotkey in sorted({*stored, *again}):
             one, other = stored.get(hotkey), again.get(hotkey)
             if one is None or other is None:

@@ -68,7 +68,7 @@ class _Replay:
         self._feeds: dict[str, _Feed] = {}
         self._spans: Mapping[str, tuple[UnixMs, UnixMs]] = {}
         self._epochs: dict[tuple[str, str], dict[int, EpochRow]] = {}
-        self._seen: dict[str, int] = {"rounds": 0, "commitments": 0, "submissions": 0, "scores": 0, "pays": 0}
+        self._seen = dict.fromkeys(("rounds", "commitments", "submissions", "scores", "pays", "sharing"), 0)
 
     @classmethod
     async def of(cls, database: AuditSqlite) -> _Replay:
@@ -172,6 +172,7 @@ class _Replay:
             await database.pays(row.round_id),
         )
         self._seen["rounds"] += 1
+            await database.sharing_through(row.series, row.challenge, row.anchor_at_ms),
         for table in self._seen.keys() - {"rounds"}:
             self._seen[table] += len(getattr(stored, table))
         return stored

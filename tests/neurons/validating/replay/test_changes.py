@@ -12,6 +12,7 @@ from neurons.store.memory import MemoryStore
 from neurons.validating.replay.findings import Findings
 from neurons.validating.replay.rounds import SHARING_GONE
 from protocol import codec
+from protocol.rules.window_sums import GenerationSums, encode_sums
 from protocol.units import Pico
 from tests.support.eventful import NOON, a_morning, execute, findings_of, on_disk, play_eventful
 
@@ -53,6 +54,17 @@ def one_close(offset: int) -> str:
     return f"close_at_ms = {agreed}"
 
 
+def one_sum(offset: int) -> str:
+    """A round through which the sums of one generation alone are kept."""
+    return (
+        "(SELECT through_ms FROM sharing GROUP BY through_ms HAVING count(*) = 1 "
+        f"ORDER BY through_ms LIMIT 1 OFFSET {20 + offset})"
+    )
+
+
+PLANTED = f"x'{encode_sums(GenerationSums(1, (), (), {})).hex()}'"
+
+
 # Every statement changes a round or close of its own, so that the differences cannot meet.
 ONE_CHANGE_EACH = [
     (f"UPDATE scores SET loss_nano = loss_nano - 1 WHERE {one(1)}", "scores.loss_nano"),
@@ -87,6 +99,10 @@ ONE_CHANGE_EACH = [
     ("UPDATE transactions SET memo = 'mine' WHERE id = 9", "postings.memo"),
     ("INSERT INTO transactions (transaction_id, at_ms, kind, memo) VALUES ('gift', 1, 'accrual', '')",
      "transactions.gift"),
+    (f"UPDATE sharing SET sums = {PLANTED} WHERE through_ms = {one_sum(0)}", "sharing.sums"),
+    (f"UPDATE sharing SET sums = x'00' WHERE through_ms = {one_sum(1)}", "sharing.sums"),
+    (f"UPDATE sharing SET generation = generation - 1 WHERE through_ms = {one_sum(2)}", "sharing.row"),
+    (f"UPDATE sharing SET through_ms = through_ms + 1 WHERE through_ms = {one_sum(3)}", "sharing.rows"),
     ("INSERT INTO pays SELECT 999999, hotkey, question, anchor_at_ms, epoch, 1, 1, 1, '{}' FROM pays LIMIT 1",
      "pays.rows"),
 ]  # fmt: skip
