@@ -40,9 +40,13 @@ miner may have moved and moved back meanwhile, and what counts is where it answe
 def evidence_kept_ms(params: NetworkParams) -> int:
     """How long after its anchor a round's evidence is kept: to the end of its dispute, plus what retention says, and
     at least as long as its answers are compared with those of rounds that are still to be scored."""
-    time, sharing = params.time, params.sharing
-    settles = time.steps * time.step_ms + time.void_after_ms + time.dispute_window_ms
-    return settles + max(params.retention.evidence_ms, sharing.window_ms + max(sharing.lags_steps) * time.step_ms)
+    sharing, lag_ms = params.sharing, max(params.sharing.lags_steps) * params.time.step_ms
+    return disputed_ms(params) + max(params.retention.evidence_ms, sharing.window_ms + lag_ms)
+
+
+def disputed_ms(params: NetworkParams) -> int:
+    """How long after its anchor a round may be scored again: no re-score begins with an older sharing window."""
+    return params.time.steps * params.time.step_ms + params.time.void_after_ms + params.time.dispute_window_ms
 
 
 class ValidatorNode:
@@ -205,8 +209,14 @@ class ValidatorNode:
         while True:
             now = parts.clock.now_ms()
             try:
-                kept_since = min(now, await self._oldest_unscored_ms()) - evidence_kept_ms(parts.params)
-                await parts.store.prune(now_ms=now, evidence_before_ms=kept_since)
+                unscored = min(now, await self._oldest_unscored_ms())
+                kept_since = unscored - evidence_kept_ms(parts.params)
+                await parts.store.prune(
+                    now_ms=now,
+                    evidence_before_ms=kept_since,
+                    sharing_before_ms=kept_since,
+                    superseded_before_ms=unscored - disputed_ms(parts.params),
+                )
             except StoreUnavailable as error:
                 parts.telemetry.record(StoreFailed(reason=error.public))
             await parts.clock.sleep_until(parts.clock.now_ms() + 10 * MINUTE_MS)
