@@ -14,7 +14,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from neurons.ports import StoreUnavailable
 from neurons.records import Change
@@ -30,11 +30,7 @@ PRIMARY_CODE: Final = 0xFF
 """The part of an SQLite error code that its extended codes share."""
 
 Job = Callable[[sqlite3.Connection], Any]
-
-
-class _Waiting(NamedTuple):
-    work: Change | Job
-    done: asyncio.Future[Any]
+Work = Change | Job
 
 
 def refusal_of(error: Exception) -> Exception:
@@ -70,15 +66,11 @@ class Committer:
             return [together] * len(changes)
         return [self.commit([change])[0] for change in changes]
 
-    def serve(self, group: Sequence[_Waiting]) -> list[tuple[_Waiting, Any]]:
-        """What each of the group is to hear: None or a job's result, or the exception to raise."""
-        changes = [(waiting, waiting.work) for waiting in group if isinstance(waiting.work, Change)]
-        outcomes = self.commit([change for _, change in changes]) if changes else []
-        heard: list[tuple[_Waiting, Any]] = [(w, outcome) for (w, _), outcome in zip(changes, outcomes, strict=True)]
-        for waiting in group:
-            if not isinstance(waiting.work, Change):
-                heard.append((waiting, self._try(waiting.work)))
-        return heard
+    def serve(self, group: Sequence[Work]) -> list[Any]:
+        """What each of the group is to hear: None or a job's result, or the exception to raise. Changes come first."""
+        changes = [work for work in group if isinstance(work, Change)]
+        outcomes = iter(self.commit(changes) if changes else ())
+        return [next(outcomes) if isinstance(work, Change) else self._try(work) for work in group]
 
     def _try(self, work: Job) -> Any:
         connection = self._connection
@@ -106,9 +98,9 @@ class GroupWriter:
         self._committer = committer
         self._loop = asyncio.get_running_loop()
         self._room = asyncio.Semaphore(WAITING_MOST)
-        self._gathered: list[_Waiting] = []
+        self._gathered: list[tuple[Work, asyncio.Future[Any]]] = []
         self._committing = False
-        self._inbox: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
+        self._inbox: SimpleQueue[list[tuple[Work, asyncio.Future[Any]]] | None] = SimpleQueue()
         """Groups for the thread, one at a time: waking it for each change would cost more than the change."""
         self._callers = 0
         self._closed = False
@@ -126,7 +118,7 @@ class GroupWriter:
         """Callers of `put` that have not heard yet."""
         return self._callers
 
-    async def put(self, work: Change | Job) -> Any:
+    async def put(self, work: Work) -> Any:
         """Returns once the change is durable, or with the job's result. Raises StoreUnavailable or RowRefused.
 
         A caller that is cancelled meanwhile does not know whether its change was kept; writing it again is harmless.
@@ -135,12 +127,15 @@ class GroupWriter:
             raise StoreUnavailable("the store is closed")
         self._callers += 1
         try:
-            async with self._room:
-                waiting = _Waiting(work, self._loop.create_future())
-                self._gathered.append(waiting)
+            await self._room.acquire()
+            try:
+                done = self._loop.create_future()
+                self._gathered.append((work, done))
                 if len(self._gathered) == 1 and not self._committing:
                     self._loop.call_soon(self._hand_over)
-                return await waiting.done
+                return await done
+            finally:
+                self._room.release()
         finally:
             self._callers -= 1
             if self._callers == 0:
@@ -156,20 +151,21 @@ class GroupWriter:
     def _serve(self) -> None:
         """The thread: groups until the None that `aclose` sends."""
         while (group := self._inbox.get()) is not None:
-            self._loop.call_soon_threadsafe(self._release, self._committer.serve(group))
+            works, waiting = zip(*group, strict=True)
+            self._loop.call_soon_threadsafe(self._release, waiting, self._committer.serve(works))
         self._committer.close()
         self._loop.call_soon_threadsafe(self._ended.set_result, None)
 
-    def _release(self, heard: Sequence[tuple[_Waiting, Any]]) -> None:
+    def _release(self, waiting: Sequence[asyncio.Future[Any]], outcomes: Sequence[Any]) -> None:
         self._committing = False
         self._hand_over()
-        for waiting, outcome in heard:
-            if waiting.done.done():  # the caller was cancelled
+        for done, outcome in zip(waiting, outcomes, strict=True):
+            if done.done():  # the caller was cancelled
                 continue
             if isinstance(outcome, Exception):
-                waiting.done.set_exception(outcome)
+                done.set_exception(outcome)
             else:
-                waiting.done.set_result(outcome)
+                done.set_result(outcome)
 
     async def drain(self) -> None:
         """Takes nothing more, and returns once everyone who waited has heard."""
