@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -11,15 +10,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from neurons.market.history.blocks import AGREED
-from neurons.market.history.checks import Hole
+from neurons.market.history.checks import APART_BP, Hole
 from neurons.market.history.download import Progress as Step
 from neurons.market.history.download import told
 from neurons.market.history.record import VenueFindings
 from neurons.market.history.request import HistoryRequest
 from neurons.market.history.session import Downloaded
 
-LONGEST_LIST = 5
-"""Gaps and outliers are shown up to this many a venue; report.json has them all."""
+LONGEST_LIST = 3
+"""So many of each kind of finding are shown; report.json has them all."""
 
 
 class Bars:
@@ -54,41 +53,63 @@ class Bars:
         self._bars[venue] = self._screen.add_task(venue, total=None, note="")
 
 
-def findings_table(out: Path, request: HistoryRequest, done: Downloaded) -> Table:
-    """One line a venue: its candles, what is missing and sticks out, and how far it is from the others."""
-    table = Table(title=f"{request.series}, {request.step_ms // 60_000} min, in {out}")
-    for heading in ("venue", "market", "from (UTC)", "until (UTC)"):
+def findings_tables(request: HistoryRequest, done: Downloaded) -> list[Table]:
+    """What each venue has, how far it is from the others, and the worst of what sticks out."""
+    return [_coverage(request, done), _distances(done), _worst(done)]
+
+
+def _coverage(request: HistoryRequest, done: Downloaded) -> Table:
+    table = Table(title=f"{request.series}, candles of {request.step_ms // 60_000} min")
+    for heading in ("venue", "from (UTC)", "until (UTC)"):
         table.add_column(heading)
-    for heading in (
-        "candles",
-        "new",
-        "missing",
-        "gaps",
-        "outliers",
-        "median bp",
-        "1% .. 99% bp",
-        "largest bp",
-        "apart",
-    ):
+    for heading in ("candles", "new", "missing", "gaps", "outliers"):
         table.add_column(heading, justify="right")
     new = {outcome.venue: f"{outcome.fetched:,}" for outcome in done.outcomes}
     for name, found in done.findings.items():
-        origin = found.block.origin
-        market = origin.symbol if origin.source == "exchange" else f"{origin.symbol} ({origin.source})"
-        distance = found.distance
-        apart = (
-            ("", "", "", "")
-            if distance is None
-            else (
-                f"{distance.median_bp:+.2f}", f"{distance.low_bp:+.1f} .. {distance.high_bp:+.1f}",
-                f"{distance.largest_bp:+.1f}", str(sum(run.candles for run in distance.apart)),
-            )
-        )  # fmt: skip
+        block = found.block
         table.add_row(
-            name, market, told(found.block.from_ms), told(found.block.until_ms), f"{len(found.block.candles):,}",
-            new.get(name, ""), f"{found.missing:,}", str(len(found.holes)), str(len(found.outliers)), *apart,
+            name, told(block.from_ms), told(block.until_ms), f"{len(block.candles):,}", new.get(name, ""),
+            f"{found.missing:,}", str(len(found.holes)), str(len(found.outliers)),
         )  # fmt: skip
-    table.caption = "basis points from the venues' median; all gaps, outliers and distances are in report.json"
+    return table
+
+
+def _distances(done: Downloaded) -> Table:
+    table = Table(
+        title="distance from the venues' median, bp",
+        caption=f"apart: closes more than {APART_BP:.0f} bp away, the day's usual distance taken off",
+    )
+    for heading in ("venue", "market", "source"):
+        table.add_column(heading)
+    for heading in ("median", "1% .. 99%", "largest", "apart"):
+        table.add_column(heading, justify="right")
+    for name, found in done.findings.items():
+        origin, distance = found.block.origin, found.distance
+        if distance is not None:
+            table.add_row(
+                name, origin.symbol, origin.source, f"{distance.median_bp:+.2f}",
+                f"{distance.low_bp:+.1f} .. {distance.high_bp:+.1f}", f"{distance.largest_bp:+.1f}",
+                str(sum(run.candles for run in distance.apart)),
+            )  # fmt: skip
+    return table
+
+
+def _worst(done: Downloaded) -> Table:
+    """The largest of each kind; report.json has all of them."""
+    table = Table(title="the largest of each kind (all are in report.json)")
+    for heading in ("what", "venue", "from (UTC)", "size"):
+        table.add_column(heading, justify="right" if heading == "size" else "left")
+    kinds: dict[str, list[tuple[float, str, int, str]]] = {"gap": [], "outlier": [], "apart": []}
+    for name, found in done.findings.items():
+        kinds["gap"] += [(gap.missing, name, gap.from_ms, f"{gap.missing:,} candles") for gap in found.holes]
+        kinds["outlier"] += [(o.distance_bp, name, o.open_time_ms, f"{o.distance_bp:.1f} bp") for o in found.outliers]
+        runs = found.distance.apart if found.distance is not None else ()
+        kinds["apart"] += [
+            (abs(run.largest_bp), name, run.from_ms, f"{run.largest_bp:+.1f} bp in {run.candles}") for run in runs
+        ]
+    for kind, listed in kinds.items():
+        for _, name, at_ms, size in sorted(listed, reverse=True)[:LONGEST_LIST]:
+            table.add_row(kind, name, told(at_ms), size)
     return table
 
 
@@ -109,6 +130,8 @@ def _late_beginning(found: VenueFindings) -> list[str]:
     first: Hole | None = next((hole for hole in found.holes if hole.from_ms == block.from_ms), None)
     if first is None or block.origin.venue == AGREED:
         return []
+    if not len(block.candles):
+        return [f"{block.origin.venue}: has no candles of {told(block.from_ms)} to {told(block.until_ms)}"]
     begins_ms = first.from_ms + first.missing * block.origin.step_ms
     return [
         f"{block.origin.venue}: its history begins {told(begins_ms)}, asked was {told(block.from_ms)}: "

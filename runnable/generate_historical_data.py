@@ -22,10 +22,10 @@ from mining_objects.errors import MissingPackage
 from neurons.clock import SystemClock
 from neurons.market.history.request import HistoryRequest, request_of, series_in, step_named
 from neurons.market.history.request import instant_ms as instant_of
-from neurons.market.history.session import Downloaded, download_history
+from neurons.market.history.session import download_history
 from neurons.settings import BTC_USD
 from protocol.errors import InvalidSetting
-from runnable.download_screen import Bars, findings_table, problems_of
+from runnable.download_screen import Bars, findings_tables, problems_of
 from runnable.plain_errors import run_plainly
 
 INCOMPLETE = 1
@@ -96,11 +96,17 @@ def generate(
 
 def download(request: HistoryRequest, out: Path, console: Console, *, agreeing: bool) -> bool:
     """Downloads with a bar for each venue, then says what was found; whether all of it was there to be had."""
-    with Bars(request, console) as bars:
-        done: Downloaded = asyncio.run(download_history(request, out, tell=bars.show, agreeing=agreeing))
+    try:
+        with Bars(request, console) as bars:
+            done = asyncio.run(download_history(request, out, tell=bars.show, agreeing=agreeing))
+    except KeyboardInterrupt:
+        console.print("what has come is kept: the same command goes on from here")
+        raise
     if done.leftovers:
         console.print(f"removed {done.leftovers} file(s) that an interrupted run was writing")
-    console.print(findings_table(out, request, done))
+    for table in findings_tables(request, done):
+        if table.row_count:
+            console.print(table)
     problems = problems_of(request, done)
     for problem in problems:
         console.print(f"[bold red]incomplete[/] {problem}", highlight=False, soft_wrap=True)
