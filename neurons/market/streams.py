@@ -84,6 +84,7 @@ class StreamedVenue:
         self._health = StreamHealth()
         self._task: asyncio.Task[None] | None = None
         self._check_at_ms = self._believed_until_ms = self._distrusted_until_ms = 0
+        self._shown_end_ms = 0
 
     @property
     def name(self) -> str:
@@ -125,11 +126,11 @@ class StreamedVenue:
         await self._venue.aclose()
 
     def _pushed(self, since_ms: int, limit: int, now_ms: int) -> CandlePage | None:
-        """The stream's answer, where it covers the question, is not behind, and is believed at present."""
+        """The stream's answer, where it covers the question, is behind neither time nor REST, and is believed now."""
         step_ms = self._venue.step_ms
         ended_ms = now_ms - now_ms % step_ms
         due_ms = ended_ms if now_ms - ended_ms >= SETTLE_DELAY_MS else ended_ms - step_ms
-        if self._buffer.newest_end_ms < due_ms or now_ms >= self._believed_until_ms:
+        if self._buffer.newest_end_ms < max(due_ms, self._shown_end_ms) or now_ms >= self._believed_until_ms:
             return None
         candles = self._buffer.first(since_ms=since_ms, limit=limit)
         if candles is None:
@@ -140,6 +141,8 @@ class StreamedVenue:
     def _hold_against(self, page: CandlePage, since_ms: int) -> None:
         """Compares what REST gave with what was pushed: REST is right."""
         now_ms = self._clock.now_ms()
+        if page.candles:
+            self._shown_end_ms = max(self._shown_end_ms, page.candles[-1].open_time_ms + self._venue.step_ms)
         agreed = self._buffer.join(page.candles, since_ms=since_ms)
         if agreed is None:
             self._health = replace(self._health, contradicted=self._health.contradicted + 1)

@@ -220,6 +220,16 @@ def test_a_login_in_the_address_goes_into_a_header_and_into_no_error():
     assert "hunter2" not in told
 
 
+def test_a_question_given_up_leaves_no_task_behind():
+    async def check(venue: LiveVenue, server: PriceServer) -> None:
+        server.faults = Faults(hang=True)
+        assert VenueProblem.TIMEOUT == problem_of(await problem_with(venue))
+        await asyncio.sleep(0)
+        assert [] == [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("ask ")]
+
+    ask("binance", check, timeout_s=0.2)
+
+
 def test_a_client_that_does_not_heed_its_cancelling_frees_the_caller_all_the_same():
     class Stubborn:
         """ccxt's client, as it would be if it swallowed every cancellation."""

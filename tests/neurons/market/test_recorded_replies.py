@@ -154,8 +154,8 @@ def test_documented_bodies_arrive_oldest_first_with_every_digit(path, exchange, 
 
 
 def test_numbers_that_an_exchange_sends_without_quotes_keep_every_digit():
-    """0.1 + 0.2 of floats is not what 90000000.00000003 says; Bybit's layout, with numbers for texts."""
-    rows = "[1749999900000, 90000000.00000003, 90000000.00000003, 90000000.00000003, 90000000.00000003, 1.5, 1]"
+    """A float holds no 900000000.00000001: it would be a round 900000000. Bybit's layout, with numbers for texts."""
+    rows = "[1749999900000, 900000000.00000001, 900000000.00000001, 900000000.00000001, 900000000.00000001, 1.5, 1]"
     body = f'{{"retCode":0,"retMsg":"OK","result":{{"category":"spot","symbol":"BTCUSDT","list":[{rows}]}}}}'
     page = page_of(
         body.encode(),
@@ -165,4 +165,4 @@ def test_numbers_that_an_exchange_sends_without_quotes_keep_every_digit():
         since_ms=1_749_999_900_000,
         now_ms=1_750_001_000_000,
     )
-    assert [9_000_000_000_000_003] == [c.close_e8 for c in page.candles]
+    assert [90_000_000_000_000_001] == [c.close_e8 for c in page.candles]

@@ -84,6 +84,13 @@ def test_a_gap_that_rest_shows_stays_a_gap():
     assert [1, 4, 5] == shown(buffer)
 
 
+def test_a_candle_that_rest_adds_later_where_it_had_none_is_a_contradiction():
+    buffer = after(candle(5), candle(6))
+    buffer.join([candle(1), candle(4), candle(5)], since_ms=START_MS)
+    assert buffer.join([candle(1), candle(2), candle(4), candle(5)], since_ms=START_MS) is None
+    assert 0 == len(buffer)
+
+
 @pytest.mark.parametrize(
     "page",
     [

@@ -68,6 +68,11 @@ class Scene:
     def broke(self, seen: int) -> bool:
         return self.venue.stream.state is StreamState.WAITING and self.venue.stream.pushes == seen
 
+    async def rest_alone(self) -> None:
+        """A question that reaches further back than the stream, so that REST answers."""
+        page = await self.venue.closed_candles(since_ms=START_MS, limit=500)
+        assert "rest" == page.origin
+
     async def proven(self) -> None:
         """A stream that is live and that REST has confirmed."""
         await self.ask()
@@ -166,6 +171,44 @@ def test_a_stream_that_breaks_is_opened_again_and_what_it_missed_comes_from_rest
         assert ("stream", scene.truth(scene.now_step - 4)) == (page.origin, page.candles)
 
     play(check, dialect)
+
+
+@pytest.mark.parametrize("dialect", PUSHING)
+def test_a_candle_whose_last_push_was_missed_is_not_final_because_the_next_connection_shows_the_next_one(dialect):
+    """The stand-in shows a running candle at its opening price: taken for final, its close would be wrong."""
+
+    async def check(scene: Scene) -> None:
+        await scene.proven()
+        scene.clock.move_to(scene.clock.at_ms + STEP_MS // 10)
+        scene.server.stream_faults = Faults(disconnect=True)
+        await until(lambda: scene.venue.stream.state is StreamState.WAITING)
+        scene.server.stream_faults = Faults()
+        broken_in = scene.now_step
+        scene.clock.move_to(START_MS + (scene.now_step + 1) * STEP_MS)
+        await until(lambda: scene.venue.stream.state is StreamState.LIVE)
+        for _ in range(3):
+            await scene.step()
+            page = await scene.ask(steps=scene.now_step - broken_in)
+            assert scene.truth(broken_in) == page.candles
+        assert 0 == scene.venue.stream.contradicted
+
+    play(check, dialect)
+
+
+def test_a_stream_never_takes_back_a_candle_that_rest_has_shown():
+    """Right after a close REST may be ahead of a slow stream; both are in time."""
+
+    async def check(scene: Scene) -> None:
+        await scene.proven()
+        await scene.step()
+        scene.server.stream_faults = Faults(hang=True)
+        scene.clock.move_to(START_MS + (scene.now_step + 1) * STEP_MS)
+        assert "stream" == (await scene.ask()).origin
+        scene.clock.move_to(scene.clock.at_ms + 14 * SECOND_MS)
+        await scene.rest_alone()
+        assert scene.truth(scene.now_step - 2) == (await scene.ask()).candles
+
+    play(check)
 
 
 def test_a_stream_that_lies_from_the_start_is_never_believed():
