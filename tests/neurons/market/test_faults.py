@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 
 from neurons.market.dialects.known import DIALECTS
 from neurons.market.faults import Faults, faults_from
 from protocol.errors import InvalidSetting
 from protocol.units import MINUTE_MS
+from tests.support.sources import ROOT
 from tests.support.stand_in import NOW_MS, RUNNING_MS, STEP_MS, SYMBOLS, ask, gapless_source, shelf_at
 
 
@@ -123,3 +126,9 @@ def test_junk_in_a_price_reaches_the_wire_of_every_dialect(dialect):
 def test_a_fault_that_there_is_not_is_refused_by_name(values, names):
     with pytest.raises(InvalidSetting, match=names):
         faults_from(values)
+
+
+def test_every_fault_is_explained_where_a_person_looks_for_it():
+    page = (ROOT / "docs/prices.md").read_text(encoding="utf-8")
+    section = page.partition("## A stand-in exchange")[2]
+    assert [] == [field.name for field in fields(Faults) if f"`{field.name}`" not in section]
