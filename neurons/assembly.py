@@ -14,6 +14,7 @@ from neurons.clock import ScaledClock, SystemClock
 from neurons.config import passphrase_from_environment
 from neurons.entropy import SystemEntropy
 from neurons.keystore import load_key_file, read_passphrase
+from neurons.market.calendars import calendar_of
 from neurons.market.guard import GuardedVenue
 from neurons.market.markets import WatchedMarket
 from neurons.market.streams import StreamedVenue
@@ -24,6 +25,7 @@ from neurons.settings import NodeSettings, SeriesSettings, VenueSettings
 from neurons.store.claim import claim_store
 from neurons.store.sqlite import SqliteStore
 from neurons.telemetry import Metrics, Telemetry, VenueFailed, VenueReported, adopt_standard_logging, open_log
+from neurons.validating.series import FollowedSeries
 from protocol.errors import InvalidSetting
 from protocol.keys import SigningKey
 from protocol.params import DEMO, MAIN, NetworkParams
@@ -81,6 +83,11 @@ def telemetry_of(settings: NodeSettings, clock: Clock, key: SigningKey, role: st
     log = open_log(settings.log, sys.stderr, role=role, node=short(key.hotkey))
     adopt_standard_logging(log, settings.log)
     return Telemetry(log=log, metrics=Metrics(now_ms=clock.now_ms))
+
+
+def followed_of(series: SeriesSettings) -> FollowedSeries:
+    """The series as a validator follows it."""
+    return FollowedSeries(series.name, calendar_of(series.calendar), series.step_ms, series.rounds)
 
 
 def venues_of(series: SeriesSettings, clock: Clock, params: NetworkParams) -> list[PriceVenue]:

@@ -19,6 +19,7 @@ from neurons.assembly import (
     PRESETS,
     announce,
     clock_of,
+    followed_of,
     key_of,
     report_venues,
     store_of,
@@ -56,7 +57,7 @@ async def run(settings: ValidatorSettings) -> None:
         node = await ValidatorNode.open(
             key=key,
             params=params,
-            series=[series.name for series in settings.series],
+            series=[followed_of(series) for series in settings.series],
             clock=clock,
             entropy=SystemEntropy(),
             store=store,
@@ -69,13 +70,13 @@ async def run(settings: ValidatorSettings) -> None:
         )
         markets: dict[str, WatchedMarket] = {}
         for series in in_order_of_conversion(settings.series):
-            newest_ms = node.newest_close_ms(series.name)
+            newest_ms, on_grid = node.newest_close_ms(series.name), followed_of(series).params(params)
             market = WatchedMarket(
                 series.name,
                 venues_of(series, clock, params),
                 clock,
-                params,
-                earlier=await earlier_closes(store, series.name, newest_ms, params),
+                on_grid,
+                earlier=await earlier_closes(store, series.name, newest_ms, on_grid),
                 rates={venue.label: markets[venue.via].book for venue in series.venues if venue.via},
                 settings=watch_settings(clock),
             )

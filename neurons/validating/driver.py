@@ -19,7 +19,7 @@ from neurons.records import Change, MinerRow, RoundRow
 from neurons.telemetry import AnswerTaken, RoundEntered, RoundSkipped, StoreFailed
 from neurons.validating.asking import Asker
 from neurons.validating.epochs import Epochs
-from neurons.validating.opening import history_until_ms, opening_record
+from neurons.validating.opening import is_asked, last_scored_ms, new_opening
 from neurons.validating.parts import ValidatorParts
 from neurons.validating.rescoring import Rescoring
 from neurons.validating.settling import SettledRound, Settling
@@ -120,7 +120,7 @@ class Driver:
         """Opens every round whose opening time has come and whose commit window has not; returns the next opening."""
         parts, time = self._parts, self._parts.params.time
         next_open = now_ms + time.step_ms
-        for series in parts.histories:
+        for series in [followed.name for followed in parts.series.values() if followed.rounds]:
             for challenge in parts.params.challenges:
                 anchor = next_anchor_ms(UnixMs(now_ms + time.commit_opens_before_ms), challenge, time)
                 while anchor - time.opens_before_ms <= now_ms:
@@ -131,16 +131,22 @@ class Driver:
         return next_open
 
     async def _open(self, series: str, challenge: ChallengeParams, anchor: UnixMs) -> bool:
-        """Stores the opening record, once. False when the history it needs is not complete yet."""
+        """Stores the opening record, once, of a round that is asked. False when its history is not complete yet."""
         parts, params = self._parts, self._parts.params
         if anchor <= self._opened.get((series, challenge.name), -1):
+            return True
+        calendar = parts.series[series].calendar
+        if not is_asked(calendar, anchor, params.time):
+            self._opened[series, challenge.name] = anchor
             return True
         identity = round_id(params, series, challenge, anchor)
         if await parts.store.round(identity) is not None:
             self._opened[series, challenge.name] = anchor
             return True
         try:
-            sigma, digest = parts.histories[series].sigma(history_until_ms(anchor, params.time))
+            opening = new_opening(
+                params, parts.histories[series], calendar, challenge.name, anchor, opened_at_ms=parts.clock.now_ms()
+            )
         except TooLittleHistory as error:
             if anchor > self._skipped.get((series, challenge.name), -1):
                 self._skipped[series, challenge.name] = anchor
@@ -148,10 +154,6 @@ class Driver:
                     RoundSkipped(series=series, challenge=challenge.name, anchor_at_ms=anchor, reason=error.public)
                 )
             return False
-        opening = opening_record(
-            params, series, challenge.name, anchor,
-            sigma_pico=sigma, history_digest=digest, opened_at_ms=parts.clock.now_ms(),
-        )  # fmt: skip
         opened = open_round(identity, challenge.name, anchor, params.time)
         row = RoundRow(
             round_id=identity,
@@ -162,7 +164,7 @@ class Driver:
             state=opened.state,
             due_at_ms=opened.due_at_ms,
             opening=codec.encode_opening(opening),
-            sigma_pico=sigma,
+            sigma_pico=opening.sigma_pico,
             provenance=parts.provenance,
         )
         await self._store_and_tell(row, Change(rounds=(row,)), previous="")
@@ -273,6 +275,7 @@ class Driver:
             anchor_at_ms=row.anchor_at_ms,
             now_ms=now,
             time=time,
+            session_steps=codec.decode_opening(row.opening).session_steps,
         )
         if event is Event.TRUTH_GIVEN_UP and self._is_catching_up(row):
             event = Event.TRUTH_AWAITED
@@ -326,9 +329,9 @@ class Driver:
         """
         parts = self._parts
         newest = parts.histories[row.series].newest_ms
-        last_step_ms = round_times(row.anchor_at_ms, parts.params.time).last_step_ms
+        last_ms = last_scored_ms(codec.decode_opening(row.opening), parts.params.time)
         is_new = parts.clock.now_ms() < self._started_ms + CATCHING_UP_STEPS * parts.params.time.step_ms
-        return is_new and (newest is None or newest < last_step_ms)
+        return is_new and (newest is None or newest < last_ms)
 
     async def _earlier_unscored(self, row: RoundRow) -> bool:
         """Whether a round anchored earlier still waits for its truth; none does longer than to its void instant."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from neurons.market.calendars import LONGEST_REST_MS
 from protocol.errors import TooLittleHistory
 from protocol.params import NetworkParams
 from protocol.rules.baselines import ewma_sigma_pico
@@ -30,7 +31,7 @@ class CloseHistory:
         self._first_ms = 0
         self._closes: list[PriceE8 | None] = []
         self._returns: list[Nano | None] = []
-        self._sigmas: dict[int, tuple[Pico, Digest]] = {}
+        self._sigmas: dict[tuple[int, int], tuple[Pico, Digest]] = {}
 
     @property
     def reach_ms(self) -> int:
@@ -77,40 +78,48 @@ class CloseHistory:
         """`close` for each instant."""
         return [self.close(at) for at in instants_ms]
 
-    def sigma(self, until_ms: int) -> tuple[Pico, Digest]:
+    def sigma(self, until_ms: int, *, history_steps: int = 0) -> tuple[Pico, Digest]:
         """Sigma from the closes up to and including `until_ms`, and the digest of exactly those closes.
 
+        history_steps: how many of the `min_history_steps` before it lay in session, 0 for all of them. Where some did
+        not, instants after the newest one held are taken to be out of session: see `opening.sigma_of`.
         Raises TooLittleHistory when `until_ms` is not known yet, when fewer than `min_history_steps` lie behind it, or
-        when under nine tenths of those are agreed.
+        when under nine tenths of those in session are agreed.
         """
-        if until_ms not in self._sigmas:
-            self._sigmas[until_ms] = self._computed_sigma(until_ms)
-        return self._sigmas[until_ms]
+        key = until_ms, history_steps
+        if key not in self._sigmas:
+            self._sigmas[key] = self._computed_sigma(until_ms, history_steps)
+        return self._sigmas[key]
 
-    def _computed_sigma(self, until_ms: int) -> tuple[Pico, Digest]:
+    def _computed_sigma(self, until_ms: int, history_steps: int) -> tuple[Pico, Digest]:
         params = self._params
         end, off = divmod(until_ms - self._first_ms, self._step_ms)
-        if off or not self._closes or end >= len(self._closes):
+        beyond = end + 1 - len(self._closes)
+        if off or not self._closes or beyond > (LONGEST_REST_MS // self._step_ms if history_steps else 0):
             raise TooLittleHistory(f"{self.series}: the close at {until_ms} is not known yet", series=self.series)
-        want = params.time.min_history_steps
-        window = self._closes[max(0, end - want) : end + 1]
+        steps = params.time.min_history_steps
+        want = history_steps or steps
+        window = self._closes[max(0, end - steps) : end + 1]
         agreed = len(window) - window.count(None)
-        if end < want or agreed * 1_000_000 < params.time.resolve_quorum_ppm * want:
+        if end < steps or agreed * 1_000_000 < params.time.resolve_quorum_ppm * want:
             raise TooLittleHistory(
-                f"{self.series}: {agreed} agreed closes in the {want} steps before {until_ms}; "
-                f"a round needs {want} steps of history, {params.time.resolve_quorum_ppm / 10_000:g}% of them agreed",
+                f"{self.series}: {agreed} agreed closes in the {steps} steps before {until_ms}; a round needs "
+                f"{params.time.resolve_quorum_ppm / 10_000:g}% of the {want} that {steps} steps of history hold",
                 series=self.series,
                 agreed=agreed,
                 wanted=want,
             )
         start = max(0, end + 1 - params.loss.sigma_window_steps)
-        sigma = ewma_sigma_pico(self._returns[start : end + 1], half_life_steps=params.loss.sigma_half_life_steps)
-        return sigma, self._digest(start, end)
+        rest: list[None] = [None] * beyond
+        returns = [*self._returns[start : end + 1], *rest]
+        sigma = ewma_sigma_pico(returns, half_life_steps=params.loss.sigma_half_life_steps)
+        return sigma, self._digest(start, end, rest)
 
-    def _digest(self, start: int, end: int) -> Digest:
+    def _digest(self, start: int, end: int, rest: Sequence[None]) -> Digest:
         """SHA-256 over the first instant and eight little-endian bytes a close, zero for a missing one."""
         first = max(0, start - 1)
-        text = np.array([close or 0 for close in self._closes[first : end + 1]], dtype="<i8").tobytes()
+        told = [*self._closes[first : end + 1], *rest]
+        text = np.array([close or 0 for close in told], dtype="<i8").tobytes()
         at = (self._first_ms + first * self._step_ms).to_bytes(8, "little")
         return Digest(hashlib.sha256(b"augury/history/1\0" + self.series.encode() + b"\0" + at + text).digest())
 

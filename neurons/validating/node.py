@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
 from neurons.answering import Desk
+from neurons.market.calendars import newest_close_ms
 from neurons.ports import Caller, Clock, Entropy, Market, Store, StoreUnavailable
 from neurons.records import Change, CloseRow, MetaRow, NonceRow
 from neurons.telemetry import CallRefused, CloseMissing, StoreFailed, Telemetry
@@ -15,12 +16,13 @@ from neurons.validating.driver import Driver
 from neurons.validating.handlers import Doorkeeping, Handlers
 from neurons.validating.history import CloseHistory
 from neurons.validating.news import News
-from neurons.validating.opening import first_start_reach_ms
+from neurons.validating.opening import first_start_ms
 from neurons.validating.parts import ValidatorParts
 from neurons.validating.readings import Readings
 from neurons.validating.refusals import offender_of, refusal_change, sender_of
 from neurons.validating.registry import Registry
 from neurons.validating.rescoring import Rescoring
+from neurons.validating.series import FollowedSeries, check_grid, followed_in
 from neurons.validating.settling import Settling
 from neurons.validating.telling import close_news
 from protocol.admission import Gate
@@ -77,7 +79,7 @@ class ValidatorNode:
         *,
         key: SigningKey,
         params: NetworkParams,
-        series: Sequence[str],
+        series: Sequence[str | FollowedSeries],
         clock: Clock,
         entropy: Entropy,
         store: Store,
@@ -87,13 +89,24 @@ class ValidatorNode:
         provenance: str = "live",
         tells_miners: bool = True,
     ) -> ValidatorNode:
-        """Reads back everything that a restart needs: miners, nonces, closes. Rounds are read by the driver."""
-        now = clock.now_ms()
+        """Reads back everything that a restart needs: miners, nonces, closes. Rounds are read by the driver.
+
+        series: a name alone is a series that is always open, on the network's grid, with rounds.
+        Raises InvalidSetting when the database holds a series' closes on another grid.
+        """
+        now, meta = clock.now_ms(), await store.meta()
+        followed = {one.name: one for one in (FollowedSeries(s) if isinstance(s, str) else s for s in series)}
         registry = Registry(await store.miners(), standing=params.standing)
-        histories = {name: CloseHistory(name, params) for name in series}
+        histories = {name: CloseHistory(name, one.params(params)) for name, one in followed.items()}
         for history in histories.values():
+            one = followed[history.series]
+            since = max(0, now - history.reach_ms)
+            if not one.calendar.is_open(since):
+                since = newest_close_ms(one.calendar, since, step_ms=one.params(params).time.step_ms)
             # Also those ahead of a clock that stepped back: agreed again, they would belie the rounds they have scored.
-            for row in await store.closes(history.series, from_ms=max(0, now - history.reach_ms), to_ms=FAR_MS):
+            rows = await store.closes(history.series, from_ms=since, to_ms=FAR_MS)
+            check_grid(one, meta, params, has_closes=bool(rows))
+            for row in rows:
                 history.add(row.close_at_ms, row.close_e8)
         gate = Gate(me=key.hotkey, accepted=[params], senders=registry)
         nonces = await store.live_nonces(now_ms=now)
@@ -110,6 +123,7 @@ class ValidatorNode:
             telemetry=telemetry,
             registry=registry,
             histories=histories,
+            series=followed,
             publish=news.publish,
             provenance=provenance,
             tells_miners=tells_miners,
@@ -120,6 +134,7 @@ class ValidatorNode:
                     MetaRow("network", params.network),
                     MetaRow("validator", key.hotkey.hex()),
                     MetaRow(f"params/{params.digest.hex()}", params.canonical_bytes().decode("ascii")),
+                    *(one.meta_row() for one in followed.values() if one != followed_in(meta, one.name)),
                 )
             )
         )
@@ -175,18 +190,21 @@ class ValidatorNode:
         return self._parts.histories[series].newest_ms
 
     async def _learn_closes(self, series: str, market: Market) -> None:
-        newest = self.newest_close_ms(series)
-        params = self._parts.params
-        since = newest or self._parts.clock.now_ms() - first_start_reach_ms(params.time, params.truth)
+        followed, now = self._parts.series[series], self._parts.clock.now_ms()
+        params = followed.params(self._parts.params)
+        since = self.newest_close_ms(series) or first_start_ms(followed.calendar, now, params.time, params.truth)
         async for row in market.closes(since_ms=since):
             await self.take_close(row)
 
     async def take_close(self, row: CloseRow) -> None:
         """Stores an agreed or missing close, or a correction, then lets rounds see it.
 
-        Held while the store cannot take it. Of a correction that changes nothing nobody hears.
+        Held while the store cannot take it. Of a correction that changes nothing nobody hears. Out of session there
+        is no close, whatever a venue says of it.
         """
         parts = self._parts
+        if not parts.series[row.series].calendar.is_open(row.close_at_ms):
+            return
         while True:
             try:
                 if self._rescoring.is_known(row):

@@ -9,6 +9,7 @@ from neurons.ports import Caller, Clock, Entropy, Store
 from neurons.telemetry import Telemetry
 from neurons.validating.history import CloseHistory
 from neurons.validating.registry import Registry
+from neurons.validating.series import FollowedSeries
 from protocol.keys import SigningKey
 from protocol.messages import Message
 from protocol.params import NetworkParams
@@ -28,6 +29,8 @@ class ValidatorParts:
     telemetry: Telemetry
     registry: Registry
     histories: Mapping[str, CloseHistory]
+    series: Mapping[str, FollowedSeries]
+    """By name, those that are only watched included."""
     publish: Callable[[str, Message], None]
     provenance: str = "live"
     tells_miners: bool = True

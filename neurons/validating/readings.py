@@ -25,7 +25,7 @@ from protocol.messages import (
 )
 from protocol.params import NetworkParams
 from protocol.rules.baselines import gaussian_walk_loss_nano, walk_point_loss_nano
-from protocol.rules.calendar import epoch_of, step_closes_ms
+from protocol.rules.calendar import epoch_of, step_closes_ms, steps_in_session
 from protocol.rules.challenges import SILENT, VALID, kind_of
 from protocol.rules.exact import round_div
 from protocol.rules.ledger import AUG, Account, Pool, Unit, balance_account
@@ -145,7 +145,9 @@ class Readings:
             close.close_at_ms: close.close_e8
             for close in await self._store.closes(row.series, from_ms=instants[0], to_ms=instants[-1])
         }
-        truth = truth_returns([closes.get(at) for at in instants], row.anchor_close_e8)
+        in_session = steps_in_session(opening.session_steps, opening.steps)
+        scored = [closes.get(at) if is_in else None for at, is_in in zip(instants, in_session, strict=True)]
+        truth = truth_returns(scored, row.anchor_close_e8)
         answer = kind_of(self._params, row.challenge).validate(opening, submission.answer)
         return [
             *(line for first, last in STEP_GROUPS for line in _group_lines(opening, answer, truth, first, last)),

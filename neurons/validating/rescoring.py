@@ -23,6 +23,7 @@ from neurons.telemetry import CloseCorrected, CorrectionDisputed, RoundRescored
 from neurons.validating.parts import ValidatorParts
 from neurons.validating.settling import RESTORE_PAGE, SettledRound, Settling
 from neurons.validating.telling import round_news
+from protocol import codec
 from protocol.rules.calendar import round_times, step_closes_ms
 from protocol.rules.rounds import Event, Round, RoundState, Truth, advance, look_for_truth
 from protocol.units import PriceE8
@@ -168,6 +169,7 @@ class Rescoring:
             anchor_at_ms=row.anchor_at_ms,
             now_ms=self._parts.clock.now_ms(),
             time=time,
+            session_steps=codec.decode_opening(row.opening).session_steps,
         )
         return truth
 

@@ -33,6 +33,7 @@ from neurons.store.memory import MemoryStore
 from neurons.telemetry import Metrics, Telemetry, open_log
 from neurons.validating.handlers import Doorkeeping
 from neurons.validating.node import ValidatorNode
+from neurons.validating.series import FollowedSeries
 from protocol.answers import answer_of
 from protocol.keys import SigningKey
 from protocol.messages import Answer, Opening
@@ -160,6 +161,7 @@ class World:
         self.validator_store: Store = MemoryStore()
         self.validator_key = signing_key("validator")
         self.market = WalkMarket(self.clock, params.time.step_ms, params.time.settle_delay_ms)
+        self.series: list[str | FollowedSeries] = [SERIES]
         self.miners: dict[str, RunningMiner] = {}
         self.validator: ValidatorNode | None = None
         self.validators = [self.known_validator]
@@ -183,7 +185,7 @@ class World:
         node = await ValidatorNode.open(
             key=self.validator_key,
             params=self.params,
-            series=[SERIES],
+            series=self.series,
             clock=self.clock,
             entropy=SeededEntropy(("validator", self.clock.now_ms())),
             store=self.validator_store,

@@ -50,7 +50,7 @@ class ReplayedCloses:
         if len(revisions) > 1:
             self._corrected[revisions[0].close_at_ms] = told
 
-    def sigma(self, until_ms: UnixMs, *, opened_at_ms: UnixMs) -> tuple[Pico, Digest]:
+    def sigma(self, until_ms: UnixMs, *, opened_at_ms: UnixMs, history_steps: int = 0) -> tuple[Pico, Digest]:
         """`CloseHistory.sigma` as a round that was opened then had to find it: corrections came later, or before.
 
         Raises TooLittleHistory.
@@ -64,7 +64,7 @@ class ReplayedCloses:
             known = [told[0], *(one for one in told[1:] if one[0] <= opened_at_ms)]
             self.history.add(at, known[-1][1])
         try:
-            return self.history.sigma(until_ms)
+            return self.history.sigma(until_ms, history_steps=history_steps)
         finally:
             for at, told in later.items():
                 self.history.add(at, told[-1][1])

@@ -21,7 +21,7 @@ from protocol import codec
 from protocol.errors import Malformed, TooLittleHistory
 from protocol.messages import Opening
 from protocol.params import NetworkParams
-from protocol.rules.calendar import round_times, step_closes_ms
+from protocol.rules.calendar import enough_in_session, round_times, step_closes_ms, steps_in_session
 from protocol.rules.challenges import MinerScore, RoundScores, kind_of
 from protocol.rules.rounds import Event, RoundState, Truth, look_for_truth
 from protocol.rules.settlement import ChallengeBook
@@ -85,7 +85,7 @@ class RoundReplay:
         if row.state in SCORED:
             change = self._scored(stored, opening, proved, history, where)
         elif row.state == RoundState.VOID:
-            self._check_void(stored, history, late_closes, where)
+            self._check_void(stored, opening, history, late_closes, where)
         self._compare_round(row, change.rounds[0], opening, where)
         self._compare_scores(stored, change.scores, proved, where)
         self._compare_pays(stored, change.pays, where)
@@ -116,9 +116,14 @@ class RoundReplay:
         again = opening_record(
             params, row.series, row.challenge, row.anchor_at_ms,
             sigma_pico=sigma, history_digest=digest, opened_at_ms=min(opened_at_ms, times.commit_closes_ms),
+            # What was in session no database knows but from here; a round must only have had enough of it.
+            session_steps=b"" if stored is None else stored.session_steps,
+            history_steps=0 if stored is None else stored.history_steps,
         )  # fmt: skip
         if stored is None:
             return again
+        if not enough_in_session(steps_in_session(again.session_steps, again.steps), params.time):
+            findings.differ("rounds", where, "opening.session_steps", stored.session_steps, "enough steps in session")
         if again != stored:
             names = Opening.__dataclass_fields__
             told = [{f"opening.{name}": getattr(one, name) for name in names} for one in (stored, again)]
@@ -136,8 +141,9 @@ class RoundReplay:
             round_times(row.anchor_at_ms, self._params.time).opens_at_ms if stored is None else stored.opened_at_ms
         )
         told = (row.sigma_pico, Digest(bytes(32))) if stored is None else (stored.sigma_pico, stored.history_digest)
+        held = 0 if stored is None else stored.history_steps
         try:
-            sigma, digest = closes.sigma(until, opened_at_ms=opened_at_ms)
+            sigma, digest = closes.sigma(until, opened_at_ms=opened_at_ms, history_steps=held)
         except TooLittleHistory as error:
             if is_whole:
                 self._findings.differ("rounds", where, "opening.sigma_pico", told[0], error)
@@ -154,7 +160,7 @@ class RoundReplay:
         self, stored: StoredRound, opening: Opening, proved: Proved, history: CloseHistory, where: str
     ) -> Change:
         row, findings = stored.row, self._findings
-        truth = self._truth(row, history)
+        truth = self._truth(opening, history)
         if truth is None:
             findings.differ("rounds", where, "state", row.state, "no truth: its closes are missing")
             return Change(rounds=(row,), scores=tuple(stored.scores), pays=tuple(stored.pays))
@@ -182,15 +188,16 @@ class RoundReplay:
         findings.tell(_canonical(change, truth))
         return change
 
-    def _truth(self, row: RoundRow, history: CloseHistory, *, without: frozenset[int] = frozenset()) -> Truth | None:
-        time = self._params.time
-        instants = step_closes_ms(row.anchor_at_ms, time)
+    def _truth(self, opening: Opening, history: CloseHistory, *, without: frozenset[int] = frozenset()) -> Truth | None:
+        time, anchor_at_ms = self._params.time, opening.anchor_at_ms
+        instants = step_closes_ms(anchor_at_ms, time)
         event, truth, _ = look_for_truth(
-            None if row.anchor_at_ms in without else history.close(row.anchor_at_ms),
+            None if anchor_at_ms in without else history.close(anchor_at_ms),
             [None if at in without else history.close(at) for at in instants],
-            anchor_at_ms=row.anchor_at_ms,
+            anchor_at_ms=anchor_at_ms,
             now_ms=0,
             time=time,
+            session_steps=opening.session_steps,
         )
         return truth if event is Event.TRUTH_KNOWN else None
 
@@ -217,11 +224,13 @@ class RoundReplay:
             self._memories[key] = _Memory(book)
         return self._memories[key]
 
-    def _check_void(self, stored: StoredRound, history: CloseHistory, late_closes: frozenset[int], where: str) -> None:
+    def _check_void(
+        self, stored: StoredRound, opening: Opening, history: CloseHistory, late_closes: frozenset[int], where: str
+    ) -> None:
         """A round may be void because its truth was not known in time, or because the validator missed a window: then
         nobody had committed, or somebody had and did not reveal."""
         row = stored.row
-        if self._truth(row, history, without=late_closes) is None:
+        if self._truth(opening, history, without=late_closes) is None:
             return
         answered = {submission.hotkey for submission in stored.submissions or ()}
         if stored.commitments and all(commitment.hotkey in answered for commitment in stored.commitments):
@@ -258,15 +267,6 @@ class RoundReplay:
         self._findings.checked["shares"] += len(again)
         self._compare_rows("pays", where, {p.hotkey: p for p in stored.pays}, {p.hotkey: p for p in again})
 
-    def _compare_rows(
-        self,
-        table: str,
-        where: str,
-        stored: Mapping[Hotkey, ScoreRow] | Mapping[Hotkey, PayRow],
-        again: Mapping[Hotkey, ScoreRow] | Mapping[Hotkey, PayRow],
-    ) -> None:
-        if stored == again:
-            return
     def _compare_sums(self, stored: StoredRound, where: str) -> None:
         memory, params = self._memory(stored.row), self._params
         compare_sums(
@@ -279,6 +279,15 @@ class RoundReplay:
             findings=self._findings,
         )
 
+    def _compare_rows(
+        self,
+        table: str,
+        where: str,
+        stored: Mapping[Hotkey, ScoreRow] | Mapping[Hotkey, PayRow],
+        again: Mapping[Hotkey, ScoreRow] | Mapping[Hotkey, PayRow],
+    ) -> None:
+        if stored == again:
+            return
         for hotkey in sorted({*stored, *again}):
             one, other = stored.get(hotkey), again.get(hotkey)
             if one is None or other is None:

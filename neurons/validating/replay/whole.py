@@ -15,6 +15,7 @@ from neurons.validating.replay.findings import CannotReplay, Findings
 from neurons.validating.replay.ledger import OpenEpoch, ReplayedLedger
 from neurons.validating.replay.rounds import RoundReplay, StoredRound
 from neurons.validating.replay.words import round_words
+from neurons.validating.series import followed_in
 from protocol.errors import Rejected
 from protocol.params import NetworkParams
 from protocol.rules.calendar import round_times
@@ -62,8 +63,9 @@ class _Replay:
         rounds: RoundReplay,
         ledger: ReplayedLedger,
         findings: Findings,
+        meta: Mapping[str, str],
     ) -> None:
-        self._database, self._params, self._findings = database, params, findings
+        self._database, self._params, self._findings, self._meta = database, params, findings, meta
         self._rounds, self._ledger = rounds, ledger
         self._feeds: dict[str, _Feed] = {}
         self._spans: Mapping[str, tuple[UnixMs, UnixMs]] = {}
@@ -81,7 +83,7 @@ class _Replay:
             raise CannotReplay("this database holds no rounds yet")
         params, findings = params_of(meta, newest[0].params_digest), Findings()
         rounds = RoundReplay(params, validator, await database.miners(), findings)
-        return cls(database, params, rounds, ReplayedLedger(params, findings), findings)
+        return cls(database, params, rounds, ReplayedLedger(params, findings), findings, meta)
 
     async def run(self, progress: Progress) -> Findings:
         database, counts = self._database, await self._database.row_counts()
@@ -170,9 +172,9 @@ class _Replay:
             submissions,
             await database.round_scores(row.round_id),
             await database.pays(row.round_id),
+            await database.sharing_through(row.series, row.challenge, row.anchor_at_ms),
         )
         self._seen["rounds"] += 1
-            await database.sharing_through(row.series, row.challenge, row.anchor_at_ms),
         for table in self._seen.keys() - {"rounds"}:
             self._seen[table] += len(getattr(stored, table))
         return stored
@@ -187,7 +189,7 @@ class _Replay:
         feed = self._feeds.get(series)
         if feed is None:
             first, last = self._spans.get(series, (NO_CLOSE_MS, NO_CLOSE_MS))
-            replayed = ReplayedCloses(series, self._params, first_ms=first)
+            replayed = ReplayedCloses(series, self._grid_of(series), first_ms=first)
             feed = self._feeds[series] = _Feed(replayed, next_ms=first, last_ms=last)
         while feed.next_ms <= min(until_ms, feed.last_ms) or feed.rows:
             if not feed.rows:
@@ -201,6 +203,13 @@ class _Replay:
             if feed.rows:
                 break
         return feed.replayed
+
+    def _grid_of(self, series: str) -> NetworkParams:
+        """The rules on the grid of the series' closes. Raises CannotReplay when what is said of it cannot be read."""
+        try:
+            return followed_in(self._meta, series).params(self._params)
+        except ValueError as error:
+            raise CannotReplay(f"what the database says of {series} cannot be read: {error}") from error
 
     async def _epoch(self, epoch: OpenEpoch) -> None:
         rows = self._epochs.get((epoch.pool.series, epoch.pool.challenge), {})
