@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from mining_objects.base_mining_model import Window
 from mining_objects.candle_features import FEATURES, feature_matrix, lookback_of
+from mining_objects.datasets import read_candles
 from mining_objects.errors import BadCandles, UnknownFeature
 from mining_objects.features import NAMES, compute_features
+from tests.support.recordings import recordings_or_skip
 from tests.support.windows import STEP_MS, walk_window
 
 FIELDS = ("open", "high", "low", "close", "volume")
@@ -234,3 +236,19 @@ def test_the_fixed_set_of_the_shipped_model_and_the_named_features_agree_where_t
     np.testing.assert_allclose(fixed["bollinger_position"], named["bollinger_position"], rtol=1e-5)
     np.testing.assert_allclose(fixed["sin_day_2"], named["sin_day_2"], rtol=1e-5)
     np.testing.assert_allclose(fixed["cos_week_3"], named["cos_week_3"], rtol=1e-5)
+
+
+@pytest.mark.recordings
+def test_features_of_recorded_venues_are_known_and_of_a_sane_size():
+    candles = recordings_or_skip() / "candles"
+    spot, other = (read_candles(candles / f"{name}_spot_BTCUSDT_5m.parquet") for name in ("binance", "bybit"))
+    start = int(other.open_time_ms[0] - spot.open_time_ms[0]) // STEP_MS
+    spot = spot.rows(start, start + 30 * 288)
+    matrix = feature_matrix(spot, tuple(FEATURES), venues=[other])
+    shown = dict(zip(FEATURES, matrix.T, strict=True))
+
+    assert not np.isnan(matrix[lookback_of(tuple(FEATURES)) :]).any()
+    assert np.median(np.abs(shown["venue_premium"])) < 1e-3
+    assert 1e-4 < np.nanmedian(shown["volatility_288"]) < 1e-2
+    np.testing.assert_allclose(1.0, np.nanmedian(shown["parkinson_288"] / shown["volatility_288"]), atol=0.4)
+    assert 0.01 < np.nanmean(np.abs(shown["bollinger_position"]) > 1) < 0.25
