@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -17,6 +19,7 @@ from mining_objects.datasets import read_candles
 from mining_objects.errors import BadCandles, UnknownFeature
 from mining_objects.features import NAMES, compute_features
 from tests.support.recordings import recordings_or_skip
+from tests.support.sources import ROOT
 from tests.support.windows import STEP_MS, walk_window
 
 FIELDS = ("open", "high", "low", "close", "volume")
@@ -252,3 +255,13 @@ def test_features_of_recorded_venues_are_known_and_of_a_sane_size():
     assert 1e-4 < np.nanmedian(shown["volatility_288"]) < 1e-2
     np.testing.assert_allclose(1.0, np.nanmedian(shown["parkinson_288"] / shown["volatility_288"]), atol=0.4)
     assert 0.01 < np.nanmean(np.abs(shown["bollinger_position"]) > 1) < 0.25
+
+
+@pytest.mark.processes
+def test_named_features_need_no_pandas():
+    program = "import sys, mining_objects.candle_features; print('pandas' in sys.modules, 'torch' in sys.modules)"
+    shown = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert "False False\n" == shown.stdout
