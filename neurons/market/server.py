@@ -17,6 +17,7 @@ from aiohttp import web
 from neurons.market.broadcast import Broadcast, break_off
 from neurons.market.dialects.known import DIALECTS
 from neurons.market.dialects.speech import Ask, Listing, Refusal, Reply
+from neurons.market.dialects.writing import MINUTES
 from neurons.market.faults import Faults, faults_from
 from neurons.market.shelf import SourceShelf
 from neurons.market.sources import CandleSource
@@ -46,10 +47,12 @@ class PriceServer:
         """dialect: whose formats, by ccxt's name of the exchange.  port 0 takes a free one (see `url`).
         controllable: adds PUT /control/faults, and /rest and /stream below it for one side; they take Faults as JSON.
 
-        Raises InvalidSetting for a dialect there is not.
+        Raises InvalidSetting for a dialect there is not, and for candles of a length that exchanges do not have.
         """
         if dialect not in DIALECTS:
             raise InvalidSetting(f"no dialect {dialect!r}; there are: {', '.join(sorted(DIALECTS))}", setting="dialect")
+        if source.step_ms not in MINUTES:
+            raise InvalidSetting(f"no exchange has candles of {source.step_ms} ms", setting="step_ms")
         self._source, self._clock, self._dialect = source, clock, DIALECTS[dialect]
         self._listing = Listing(base, quote)
         self._host, self._port = host, port

@@ -77,7 +77,7 @@ def trouble(status: int) -> str:
 
 def _candles(params: Mapping[str, str], shelf: Shelf) -> str:
     """Six named texts a candle, newest first, of those that open in [start, end], both in seconds."""
-    if params.get("granularity") != _GRANULARITIES[shelf.step_ms]:
+    if params.get("granularity") != _GRANULARITIES.get(shelf.step_ms, ""):
         raise _refusal("INVALID_ARGUMENT", "granularity argument is invalid")
     try:
         start_ms, end_ms = (whole(params.get(name, "")) * SECOND_MS for name in ("start", "end"))

@@ -253,6 +253,12 @@ def test_a_dialect_that_there_is_not_is_refused_by_name():
         PriceServer(source(), HandClock(NOW_MS), dialect="mtgox")
 
 
+def test_candles_of_a_length_that_no_exchange_has_are_refused():
+    odd = GeneratedMarket(MarketShape(seed=5, origin_ms=START_MS, step_ms=7 * MINUTE_MS)).sources()[0]
+    with pytest.raises(InvalidSetting, match="420000 ms"):
+        PriceServer(odd, HandClock(NOW_MS))
+
+
 def test_a_taken_port_is_one_clear_sentence():
     async def check(_: Get, server: PriceServer) -> None:
         port = int(server.url.rsplit(":", 1)[1])

@@ -10,8 +10,11 @@ import pytest
 
 from neurons.market.candles import price_from_text
 from neurons.market.dialects.known import DIALECTS
+from neurons.market.recorded import read_recording, with_stand_in
 from neurons.market.server import PriceServer
+from protocol.units import MINUTE_MS
 from tests.support.hand_clock import HandClock
+from tests.support.recordings import recordings_or_skip
 from tests.support.stand_in import NOW_MS, RUNNING_MS, STEP_MS, SYMBOLS, client_of, gapless_source, stand_in
 from tests.support.stepped_clock import SteppedClock
 
@@ -124,3 +127,22 @@ def test_any_market_can_be_the_one_that_a_server_has():
             assert 3 == len(await client.fetch_ohlcv("SOL/EUR", "5m", since=RUNNING_MS - 2 * STEP_MS))
 
     asyncio.run(main())
+
+
+@pytest.mark.recordings
+def test_recorded_candles_reach_the_client_as_recorded_and_another_venue_s_where_there_are_none():
+    folder = recordings_or_skip() / "candles"
+    kraken = read_recording(folder / "kraken_spot_XBTUSD_5m.parquet")
+    source = with_stand_in(kraken, read_recording(folder / "binance_spot_BTCUSDT_5m.parquet"))
+    assert "kraken_spot_XBTUSD_5m; where it has none for long, binance_spot_BTCUSDT_5m" == source.label
+    own_ms = int(kraken.candles(0, kraken.end_ms).open_time_ms[5_000])
+
+    async def closes(at_ms: int) -> list[tuple[int, int]]:
+        server = PriceServer(source, HandClock(at_ms + MINUTE_MS), dialect="kraken", base="BTC", quote="USD")
+        async with server, client_of(server, "kraken") as client:
+            rows = await client.fetch_ohlcv("BTC/USD", "5m", since=at_ms - 10 * STEP_MS)
+            return [(row[0], price_from_text(row[4])) for row in rows[:-1]]
+
+    for where, at_ms in (kraken, own_ms), (source, kraken.end_ms + 50 * STEP_MS):
+        candles = where.candles(at_ms - 10 * STEP_MS, at_ms).candles()
+        assert [(c.open_time_ms, c.close_e8) for c in candles] == asyncio.run(closes(at_ms))
