@@ -4,8 +4,8 @@
 
 The store is filled with simulated miners' rounds by stored_network.py. Measured on it: opening a `ValidatorNode`;
 reading back a challenge's memory of skill (block sums) as the first settlement and `augury standings` need it; the
-sharing window on top, as the first settlement needs it; one step of the driver with nothing due; and the standings
-themselves.
+sharing window on top, answer by answer, because this store holds no sums of it (bench_restart.py measures both ways);
+one step of the driver with nothing due; and the standings themselves.
 """
 
 from __future__ import annotations
