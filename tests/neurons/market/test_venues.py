@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -166,6 +167,11 @@ def test_only_scheme_and_host_of_the_endpoints_change():
     urls = {"public": "https://api.binance.com/api/v3", "deep": {"x": "https://h.example/a?b=c"}}
     moved = {"public": "http://127.0.0.1:9/api/v3", "deep": {"x": "http://127.0.0.1:9/a?b=c"}}
     assert moved == pointed_at(urls, "http://127.0.0.1:9")
+
+
+def test_every_kind_of_trouble_is_documented():
+    page = (Path(__file__).parents[3] / "docs" / "prices.md").read_text(encoding="utf-8")
+    assert [] == [problem.value for problem in VenueProblem if f"`{problem}`" not in page]
 
 
 @pytest.mark.parametrize(
