@@ -5,7 +5,8 @@
 The store is filled with simulated miners' point rounds by stored_network.py, generated numbers. The node stopped just
 before a checkpoint was due, which is the worst moment: the sums in the store are as old as they get (six hours with
 MAIN's windows). Measured: the book of `closes.point` as the first settlement needs it, from that store with the sums
-taken away, which is how it was read before they were kept; then with them; and whether both are the same.
+taken away, which is how it was read before they were kept; then with them; the memory of skill, which is read either
+way; and whether both windows are the same.
 Before that, of a generation of generated answers: bytes and seconds of a checkpoint, where all answer each round and
 where a fifth of the answers is missing at random; and `rho_nano` of all miners, all of them paid.
 """
@@ -90,15 +91,17 @@ async def measure(path: Path, miners: int, days: int) -> None:
         for row in rows:
             await store.apply(Change(sharing=(row,)))
         kept, kept_s = await before(store, newest_ms + 1)
+        started = time.perf_counter()
+        await Settling(store, PARAMS).remembered(SERIES, CHALLENGE)
+        skill_s = time.perf_counter() - started
         is_same = all(
             plain.window.generation_sums(g) == kept.window.generation_sums(g) for g in plain.window.generations
         )
         sizes = ", ".join(f"{len(row.sums) / 1e6:.2f}" for row in rows)
         tail = sum(row.anchor_at_ms > last.anchor_at_ms for row in scored)
         print(f"{miners} simulated miners, {len(scored)} scored rounds, {path.stat().st_size / 1e6:.0f} MB")
-        print(
-            f"  from answers {plain_s:.1f} s, from sums and {tail} rounds since {kept_s:.2f} s: {plain_s / kept_s:.0f}x"
-        )
+        told = f"  from answers {plain_s:.1f} s, from sums and {tail} rounds since {kept_s:.1f} s"
+        print(f"{told}: {plain_s / kept_s:.0f}x; of either, the memory of skill: {skill_s:.1f} s")
         print(f"  the same window: {is_same}; sums of each generation: {sizes} MB")
         print(f"  load average {os.getloadavg()[0]:.1f}", flush=True)
 
