@@ -13,6 +13,7 @@ from neurons.cli.doctor import doctor
 from neurons.cli.epochs import epochs
 from neurons.cli.explain import explain
 from neurons.cli.models import models
+from neurons.cli.prices import prices
 from neurons.cli.refusals import refusals
 from neurons.cli.rounds import rounds
 from neurons.cli.standings import standings
@@ -48,7 +49,7 @@ NODES, LOOK, KEEP = "Run a node", "Look at a network", "Look after a node"
 
 for node in (nodes.validator, nodes.miner):
     app.command(rich_help_panel=NODES, context_settings=nodes.EVERYTHING_AFTER, add_help_option=False)(node)
-for look in (rounds, standings, explain, epochs, refusals, watch):
+for look in (rounds, standings, explain, epochs, prices, refusals, watch):
     app.command(rich_help_panel=LOOK)(look)
 app.command(rich_help_panel=KEEP, context_settings=nodes.EVERYTHING_AFTER)(doctor)
 for keep in (models, backup):

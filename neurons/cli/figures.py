@@ -48,6 +48,17 @@ def price(e8: int) -> str:
     return decimal(e8, PRICE_SCALE, 2)
 
 
+def exact_price(e8: int) -> str:
+    """A price to its last digit: 1.08436, 60,000.123."""
+    whole, part = divmod(e8, PRICE_SCALE)
+    return f"{whole:,}.{part:08d}".rstrip("0").rstrip(".")
+
+
+def basis_points(milli: int) -> str:
+    """A distance, with its sign: +1.25."""
+    return decimal(milli, 1_000, 2, sign=True)
+
+
 def instant(ms: int) -> str:
     """UTC, ISO 8601: 2025-06-15T12:05:00Z; with milliseconds only where there are some."""
     at = EPOCH + timedelta(milliseconds=ms)
