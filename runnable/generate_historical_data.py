@@ -86,6 +86,13 @@ def generate(
             known=series_in(config) if config is not None else (BTC_USD,),
             now_ms=SystemClock().now_ms(),
         )
+        converted = [f"{asked.origin.venue} via {asked.via}" for asked in request.venues if asked.via is not None]
+        if agreed and converted:
+            raise InvalidSetting(
+                f"a dataset's agreed candles are not converted, and nodes convert {', '.join(converted)}: "
+                "add --no-agreed",
+                setting="agreed",
+            )
         if not download(request, out, console, agreeing=agreed):
             sys.exit(INCOMPLETE)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -106,6 +107,25 @@ def test_a_second_writer_and_a_wrong_word_are_one_sentence_and_status_2(tmp_path
             assert "error (invalid-setting): no step is called '7m'" in wrong
 
     asyncio.run(main())
+
+
+def test_without_pyarrow_or_with_venues_that_nodes_convert_it_says_what_to_do(tmp_path):
+    settings = tmp_path / "validator.toml"
+    settings.write_text(
+        '[[series]]\nname = "BTC-USD"\nvenues = [{exchange = "okx", symbol = "BTC/USDT", via = "USDT-USD"}]\n'
+    )
+    asking = ["BTC-USD", "--from", "2023-01-01", "--out", str(tmp_path / "set")]
+    without = f"import sys, runpy; sys.modules['pyarrow'] = None; sys.argv[1:] = {asking!r}; "
+    for command, sentence in (
+        (["-c", f"{without}runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"], "pip install 'augury[miner]'"),
+        ([str(SCRIPT), *asking, "--config", str(settings)], "nodes convert okx via USDT-USD: add --no-agreed"),
+    ):
+        ended = subprocess.run(
+            [sys.executable, *command], capture_output=True, text=True, check=False, timeout=60, cwd=ROOT
+        )
+        assert (2, 1) == (ended.returncode, len(ended.stderr.splitlines())), ended.stderr
+        assert sentence in ended.stderr
+        assert not (tmp_path / "set").exists()
 
 
 def test_an_interrupt_ends_it_in_order_and_the_next_run_goes_on(tmp_path):

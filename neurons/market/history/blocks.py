@@ -114,7 +114,7 @@ def write_block(dataset: Path, block: Block) -> None:
 
 def block_bytes(block: Block) -> bytes:
     """The block as Parquet."""
-    pa, pq = _pyarrow()
+    pa, pq = load_pyarrow()
     columns: dict[str, Any] = {"open_time_ms": block.candles.open_time_ms}
     columns |= dict(zip(PRICE_COLUMNS, block.candles.prices_e8 / PRICE_SCALE, strict=True))
     columns["volume"] = block.candles.volume
@@ -140,7 +140,7 @@ def block_bytes(block: Block) -> bytes:
 
 def read_block(path: Path) -> Block:
     """A month file. Raises DamagedBlock when it is not one, whole and in order."""
-    pa, pq = _pyarrow()
+    pa, pq = load_pyarrow()
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as parquet:
             said = json.loads((parquet.schema_arrow.metadata or {})[_KEY])
@@ -195,7 +195,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _pyarrow() -> tuple[ModuleType, ModuleType]:
+def load_pyarrow() -> tuple[ModuleType, ModuleType]:
     """pyarrow and its Parquet, imported when first needed: a validator never does. Raises InvalidSetting without it."""
     try:
         import pyarrow as pa

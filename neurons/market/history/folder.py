@@ -134,7 +134,8 @@ def beginning_of(dataset: Path, origin: Origin, part: Part) -> Block:
 def read_venue(dataset: Path, venue: str) -> Block | None:
     """All months of a venue as one block (longer than a month); None when it has none.
 
-    Raises DamagedBlock, also when the months do not follow each other, and ForeignDataset for two origins.
+    A stretch that is not covered yet, because a download ended short, is candles missing.
+    Raises DamagedBlock, and ForeignDataset when two months are of two origins.
     """
     blocks = [read_block(path) for _, path in block_paths(dataset, venue)]
     if not blocks:
@@ -142,8 +143,6 @@ def read_venue(dataset: Path, venue: str) -> Block | None:
     for earlier, later in pairwise(blocks):
         if later.origin != earlier.origin:
             raise ForeignDataset(f"{venue} is {_named(earlier.origin)}, then {_named(later.origin)}")
-        if later.from_ms != earlier.until_ms:
-            raise DamagedBlock(f"{venue}: {earlier.month} ends at {earlier.until_ms}, the next block does not go on")
     candles: CandleArrays = joined([block.candles for block in blocks])
     return Block(blocks[0].origin, blocks[0].from_ms, blocks[-1].until_ms, candles)
 

@@ -30,6 +30,8 @@ class VenueRequest:
 
     origin: Origin
     base_url: str | None = None
+    via: str | None = None
+    """The series that a node converts this venue's prices by."""
 
     def open(self) -> PriceVenue:
         """The venue, ready to be asked. Raises InvalidSetting when its exchange is unknown."""
@@ -119,7 +121,7 @@ def series_in(settings: Path) -> tuple[SeriesSettings, ...]:
 
 def _request(venue: VenueSettings, base_url: str | None, step_ms: int) -> VenueRequest:
     source = "exchange" if base_url is None else "stand-in"
-    return VenueRequest(Origin(venue.label, venue.exchange, source, venue.symbol, step_ms), base_url)
+    return VenueRequest(Origin(venue.label, venue.exchange, source, venue.symbol, step_ms), base_url, venue.via)
 
 
 def _all_venues(series: str, own: Sequence[VenueSettings], known: Sequence[SeriesSettings]) -> Sequence[VenueSettings]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neurons.market.history.agreed import agree_dataset
-from neurons.market.history.blocks import AGREED
+from neurons.market.history.blocks import AGREED, load_pyarrow
 from neurons.market.history.download import Outcome, Patience, Progress, VenueDownload
 from neurons.market.history.folder import ForeignDataset, held_alone
 from neurons.market.history.record import VenueFindings, examine, is_current, read_dataset, series_of, write_record
@@ -40,8 +40,9 @@ async def download_history(
     """Brings the dataset up to the request. A venue in trouble ends short and says so; the others go on.
 
     Cancelled or killed, it leaves month files that the same call goes on from.
-    Raises DatasetInUse, ForeignDataset or DatasetUnwritable.
+    Raises DatasetInUse, ForeignDataset or DatasetUnwritable, and InvalidSetting where pyarrow is not installed.
     """
+    load_pyarrow()
     with held_alone(dataset) as leftovers:
         _claim(dataset, request)
         try:

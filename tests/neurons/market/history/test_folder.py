@@ -24,7 +24,8 @@ from neurons.market.history.blocks import (
     replace_file,
     write_block,
 )
-from neurons.market.history.folder import Held, missing_parts, read_venue
+from neurons.market.history.checks import Hole, holes_of
+from neurons.market.history.folder import ForeignDataset, Held, missing_parts, read_venue
 from neurons.market.history.months import Month, months_between
 from neurons.market.history.request import instant_ms
 from neurons.market.recorded import read_recording
@@ -148,13 +149,15 @@ def test_what_is_held_and_what_is_missing_make_the_whole_period_and_no_instant_i
     assert [] == missing_parts(covered, *asked)
 
 
-def test_blocks_of_two_markets_or_with_a_month_between_are_not_read_as_one(tmp_path):
+def test_a_month_that_is_not_there_yet_is_missing_and_blocks_of_two_markets_are_not_read_as_one(tmp_path):
     write_block(tmp_path, block())
     march = Block.empty(ORIGIN, Month(2023, 3).start_ms).extended(no_candles(), Month(2023, 3).end_ms)
     write_block(tmp_path, march)
-    with pytest.raises(Exception, match="does not go on"):
-        read_venue(tmp_path, "binance")
+    whole = read_venue(tmp_path, "binance")
+    assert (JANUARY.start_ms, Month(2023, 3).end_ms) == (whole.from_ms, whole.until_ms)
+    missing = holes_of(whole.candles, from_ms=whole.from_ms, until_ms=whole.until_ms, step_ms=STEP_MS)
+    assert [Hole(JANUARY.end_ms, (28 + 31) * 288)] == missing
     february = Block.empty(replace(ORIGIN, symbol="BTC/USDC"), JANUARY.end_ms)
     write_block(tmp_path, february.extended(no_candles(), Month(2023, 2).end_ms))
-    with pytest.raises(Exception, match=r"BTC/USDT .* then BTC/USDC"):
+    with pytest.raises(ForeignDataset, match=r"BTC/USDT .* then BTC/USDC"):
         read_venue(tmp_path, "binance")

@@ -73,6 +73,32 @@ def test_an_earlier_beginning_is_fetched_too(tmp_path):
     run(generated_venues("binance"), check)
 
 
+def test_an_earlier_beginning_that_ends_short_leaves_what_was_there_and_is_made_good_later(tmp_path):
+    async def check(servers):
+        await download_history(asked(servers, "2023-02-10", "2023-02-20"), tmp_path, patience=HASTY)
+        later = read_block(block_path(tmp_path, "binance", Month(2023, 2)))
+
+        def fail_on_the_way(progress: Progress) -> None:
+            if progress.total > 5_000 and progress.done > later.until_ms // STEP_MS - later.from_ms // STEP_MS + 999:
+                servers["binance"].faults = Faults(status=451)
+
+        request = asked(servers, "2023-01-20", "2023-02-20")
+        done = await download_history(request, tmp_path, patience=HASTY, tell=fail_on_the_way)
+        assert "geo-blocked" in done.outcomes[0].problems[0]
+        assert 288 < done.findings["binance"].missing
+        now = read_block(block_path(tmp_path, "binance", Month(2023, 2)))
+        assert (later.from_ms, later.until_ms) == (now.from_ms, now.until_ms)
+
+        servers["binance"].faults = Faults()
+        await download_history(request, tmp_path, patience=HASTY)
+        await download_history(request, tmp_path / "whole", patience=HASTY)
+        assert digests(tmp_path / "whole") == {
+            name: digest for name, digest in digests(tmp_path).items() if not name.startswith("whole")
+        }
+
+    run(generated_venues("binance"), check)
+
+
 def test_a_second_run_asks_nothing_and_changes_nothing(tmp_path):
     async def check(servers):
         request = asked(servers, "2023-01-25", "2023-02-05")
