@@ -14,7 +14,7 @@ from neurons.records import NO_CHANGE, Change, NonceRow, ReplyRow
 from neurons.telemetry import CallServed, Telemetry, tracing
 from protocol import codec
 from protocol.admission import Admitted, Gate
-from protocol.envelope import deadline_after, request_key, seal_body
+from protocol.envelope import deadline_after, request_key, seal_reply
 from protocol.errors import AuguryError, Ignored, InvalidRequest, Rejected
 from protocol.keys import SigningKey
 from protocol.messages import NONCE_BYTES, Message, Purpose
@@ -99,17 +99,16 @@ class Desk:
     def seal(self, body: bytes, admitted: Admitted) -> bytes:
         """A reply's envelope, under the params that the request was sealed under."""
         now = self.clock.now_ms()
-        return seal_body(
+        return seal_reply(
             body,
-            purpose=admitted.header.purpose.reply,
+            asked=admitted.header,
+            asked_digest=admitted.header_digest,
             key=self.key,
             params=admitted.params,
-            recipient=admitted.header.sender,
             nonce=self.entropy.bytes(NONCE_BYTES),
             issued_at_ms=now,
             deadline_ms=deadline_after(now, admitted.params.wire.call_timeout_ms, admitted.params.wire),
-            in_reply_to=admitted.header_digest,
-        ).raw
+        )
 
 
 def expect(admitted: Admitted, wanted: type[MessageT]) -> MessageT:

@@ -109,7 +109,7 @@ def encode_header(header: Header) -> bytes:
     try:
         return envelope_pb2.Header(
             protocol_version=header.protocol_version,
-            purpose=header.purpose.value,  # type: ignore[arg-type]  # the enums share their numbers
+            purpose=header.purpose,  # type: ignore[arg-type]  # the enums share their numbers
             network=header.network,
             params_digest=header.params_digest,
             sender=header.sender,
@@ -124,6 +124,11 @@ def encode_header(header: Header) -> bytes:
         ).SerializeToString()
     except ValueError as error:
         raise Malformed(f"the header cannot be encoded: {error}", field="header") from error
+
+
+def encode_reply_header(**fields: Any) -> bytes:
+    """The header of a reply from its fields, known to be sound: the bytes that `encode_header` makes of that Header."""
+    return envelope_pb2.Header(**fields).SerializeToString()
 
 
 def decode_header(raw: bytes) -> Header:

@@ -128,6 +128,37 @@ def seal_body(
     return Sealed(raw, header, digest_of(header_bytes))
 
 
+def seal_reply(
+    body: bytes,
+    *,
+    asked: Header,
+    asked_digest: Digest,
+    key: SigningKey,
+    params: NetworkParams,
+    nonce: bytes,
+    issued_at_ms: int,
+    deadline_ms: int,
+) -> bytes:
+    """The envelope of the reply to an admitted request, to whoever signed that: the bytes that `seal_body` makes.
+
+    Nobody answers a reply, so there is no `Sealed` to keep, and one in every call is dear.
+    """
+    header_bytes = codec.encode_reply_header(
+        protocol_version=params.wire.protocol_version,
+        network=params.network,
+        params_digest=params.digest,
+        purpose=asked.purpose.reply,
+        sender=key.hotkey,
+        recipient=asked.sender,
+        nonce=nonce,
+        issued_at_ms=issued_at_ms,
+        deadline_ms=deadline_ms,
+        body_sha256=hashlib.sha256(body).digest(),
+        in_reply_to=asked_digest,
+    )
+    return encode_envelope(header_bytes, key.sign(DOMAIN + header_bytes), body)
+
+
 def open_reply(raw: bytes, *, request: Sealed, params: NetworkParams, now_ms: int, skew_ms: int = 0) -> Opened:
     """The reply to `request`, verified: it names that request and comes from the hotkey that was asked, to us.
 

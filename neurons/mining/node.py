@@ -16,6 +16,7 @@ from protocol.keys import SigningKey
 from protocol.messages import NONCE_BYTES, Purpose, RegisterRequest
 from protocol.units import HOUR_MS, MINUTE_MS, SECOND_MS, Hotkey
 
+LISTED, UNLISTED = SenderStanding(known=True), SenderStanding(known=False)
 FIRST_RETRY_MS = 5 * SECOND_MS
 LONGEST_RETRY_MS = 5 * MINUTE_MS
 REGISTER_EVERY_MS = 6 * HOUR_MS
@@ -37,7 +38,7 @@ class AllowList:
     hotkeys: frozenset[Hotkey]
 
     def standing_of(self, hotkey: Hotkey) -> SenderStanding:
-        return SenderStanding(known=hotkey in self.hotkeys)
+        return LISTED if hotkey in self.hotkeys else UNLISTED
 
 
 class MinerNode:

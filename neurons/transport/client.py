@@ -120,7 +120,7 @@ class GrpcCaller:
 
         timeout_ms: of the clock, from now; the call is over then, answered or not.
         """
-        line = await self._line(endpoint, envelope)
+        line = self._known_line(endpoint, envelope) or await self._new_line(endpoint)
         line.busy += 1
         try:
             return await line.unary(purpose)(envelope, timeout=self._clock.wall_seconds(timeout_ms))
@@ -138,7 +138,7 @@ class GrpcCaller:
         silence_ms: of the clock; the longest wait for one frame, after which the peer counts as unreachable.
         Raises like `call`; TooSlow when frames were not taken as fast as they came.
         """
-        line = await self._line(endpoint, envelope)
+        line = self._known_line(endpoint, envelope) or await self._new_line(endpoint)
         line.busy += 1
         stream = line.channel.unary_stream(METHODS[Purpose.WATCH], None, None)(envelope)
         try:
@@ -155,18 +155,20 @@ class GrpcCaller:
             _, line = self._lines.popitem()
             await line.channel.close(None)
 
-    async def _line(self, endpoint: str, envelope: bytes) -> _Line:
+    def _known_line(self, endpoint: str, envelope: bytes) -> _Line | None:
         if self._closed:
             raise unreachable(endpoint, "closed", "this caller is closed")
         if len(envelope) > self._max_bytes:
             raise Malformed(f"an envelope holds at most {self._max_bytes} bytes, this one {len(envelope)}")
         line = self._lines.get(endpoint)
-        if line is None:
-            line = _Line(grpc.aio.insecure_channel(target_of(endpoint), options=self._options))
-            self._lines[endpoint] = line
-            await self._close_one_idle(but=line)
-        else:
+        if line is not None:
             self._lines.move_to_end(endpoint)
+        return line
+
+    async def _new_line(self, endpoint: str) -> _Line:
+        line = _Line(grpc.aio.insecure_channel(target_of(endpoint), options=self._options))
+        self._lines[endpoint] = line
+        await self._close_one_idle(but=line)
         return line
 
     async def _close_one_idle(self, *, but: _Line) -> None:

@@ -18,6 +18,7 @@ from protocol.envelope import (
     request_key,
     seal,
     seal_body,
+    seal_reply,
 )
 from protocol.errors import (
     BadSignature,
@@ -155,6 +156,16 @@ def test_a_known_skew_widens_the_window_both_ways():
 
     assert read(late, request, skew_ms=11_000).raw == late
     assert read(early, request, skew_ms=11_000).raw == early
+
+
+def test_the_envelope_of_a_reply_is_the_same_whoever_seals_it():
+    request = ask()
+    raw = seal_reply(
+        encode(COMMITTED), asked=request.header, asked_digest=request.header_digest, key=MINER, params=MAIN,
+        nonce=b"r" * 16, **TIMES,
+    )  # fmt: skip
+
+    assert reply(request) == raw
 
 
 def test_a_body_that_was_swapped_on_the_way_is_refused():
