@@ -304,7 +304,7 @@ class Driver:
 
     async def _has_memory(self, row: RoundRow) -> bool:
         """Whether the challenge's book is held. After a restart it is read back beside the driver, which waits for it
-        a moment only: hours of answers take seconds, minutes where no sums were kept, and windows must not be missed."""
+        a moment only: hours of answers take seconds, minutes where no sums were kept, and no window must be missed."""
         key = (row.series, row.challenge)
         if self._settling.holds(*key) or self._asking is None:
             return True
