@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,16 +16,17 @@ from neurons.config import passphrase_from_environment
 from neurons.entropy import SystemEntropy
 from neurons.keystore import load_key_file, read_passphrase
 from neurons.market.calendars import calendar_of
-from neurons.market.guard import GuardedVenue
+from neurons.market.guard import Circuit, GuardedVenue
 from neurons.market.markets import WatchedMarket
 from neurons.market.streams import StreamedVenue
 from neurons.market.venues import LiveVenue
 from neurons.market.watch import WatchSettings
-from neurons.ports import Clock, PriceVenue
+from neurons.ports import Clock
 from neurons.settings import NodeSettings, SeriesSettings, VenueSettings
 from neurons.store.claim import claim_store
 from neurons.store.sqlite import SqliteStore
 from neurons.telemetry import Metrics, Telemetry, VenueFailed, VenueReported, adopt_standard_logging, open_log
+from neurons.telemetry.market_metrics import MarketMetrics
 from neurons.validating.series import FollowedSeries
 from protocol.errors import InvalidSetting
 from protocol.keys import SigningKey
@@ -90,7 +92,7 @@ def followed_of(series: SeriesSettings) -> FollowedSeries:
     return FollowedSeries(series.name, calendar_of(series.calendar), series.step_ms, series.rounds)
 
 
-def venues_of(series: SeriesSettings, clock: Clock, params: NetworkParams) -> list[PriceVenue]:
+def venues_of(series: SeriesSettings, clock: Clock, params: NetworkParams) -> list[GuardedVenue]:
     """The series' venues, ready to be asked.
 
     Raises InvalidSetting for an exchange or symbol that cannot be, and for rounds off the network's grid.
@@ -129,6 +131,16 @@ def watch_settings(clock: Clock) -> WatchSettings:
     )
 
 
+def watch_circuits(metrics: MarketMetrics, series: str, venues: Sequence[GuardedVenue]) -> None:
+    """Shows in the metrics which venues their circuit breakers leave alone."""
+
+    def is_left_alone(venue: GuardedVenue) -> bool:
+        return venue.breaker.circuit is not Circuit.CLOSED
+
+    for venue in venues:
+        metrics.watch_circuit(series, venue.name, partial(is_left_alone, venue))
+
+
 async def report_venues(
     markets: Mapping[str, WatchedMarket], telemetry: Telemetry, clock: Clock, every_ms: int
 ) -> None:
@@ -138,7 +150,7 @@ async def report_venues(
         for series, market in markets.items():
             for name, health in market.health.items():
                 if (series, name) not in told:
-                    telemetry.metrics.watch_venue(series, name, last_close_at_ms=clock.now_ms())
+                    telemetry.metrics.market.watch_venue(series, name, last_close_at_ms=clock.now_ms())
                 if health.newest_close_ms is not None:
                     telemetry.record(VenueReported(series=series, venue=name, last_close_at_ms=health.newest_close_ms))
                 failures = sum(health.problems.values()) + health.refused + health.copied

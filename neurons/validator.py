@@ -25,6 +25,7 @@ from neurons.assembly import (
     store_of,
     telemetry_of,
     venues_of,
+    watch_circuits,
     watch_settings,
 )
 from neurons.config import parse
@@ -71,9 +72,11 @@ async def run(settings: ValidatorSettings) -> None:
         markets: dict[str, WatchedMarket] = {}
         for series in in_order_of_conversion(settings.series):
             newest_ms, on_grid = node.newest_close_ms(series.name), followed_of(series).params(params)
+            venues = venues_of(series, clock, params)
+            watch_circuits(telemetry.metrics.market, series.name, venues)
             market = WatchedMarket(
                 series.name,
-                venues_of(series, clock, params),
+                venues,
                 clock,
                 on_grid,
                 earlier=await earlier_closes(store, series.name, newest_ms, on_grid),

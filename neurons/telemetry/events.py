@@ -137,6 +137,20 @@ class CloseMissing(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CloseSettled(Event):
+    """A close is agreed, or missing (close_e8 None). outcomes: each venue with what became of its report, or why it
+    had none."""
+
+    level = "debug"
+
+    series: str
+    close_at_ms: int
+    close_e8: int | None
+    reason: str
+    outcomes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CloseCorrected(Event):
     """A close was corrected in time: resolved rounds that it belongs to are scored again. None: it was missing."""
 

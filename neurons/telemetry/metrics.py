@@ -17,7 +17,6 @@ from neurons.telemetry.events import (
     CallMade,
     CallRefused,
     CallServed,
-    CloseMissing,
     CorrectionDisputed,
     EpochPaid,
     Event,
@@ -25,13 +24,10 @@ from neurons.telemetry.events import (
     RoundRescored,
     RoundSkipped,
     StoreFailed,
-    VenueFailed,
-    VenueReported,
 )
+from neurons.telemetry.market_metrics import MarketMetrics
 from protocol.units import MICRO, MINUTE_MS, SECOND_MS
 
-STALE_VENUE_AFTER_MS: Final = 15 * MINUTE_MS
-"""A venue whose newest close is older than three candles is stale."""
 STALLED_ROUND_AFTER_MS: Final = 10 * MINUTE_MS
 """A round that is due for longer than this is stalled: the driver does not keep up, or cannot write."""
 LATENCY_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -43,7 +39,7 @@ class Metrics:
     def __init__(self, *, now_ms: Callable[[], int]) -> None:
         self.registry = registry = CollectorRegistry()
         self._now_ms = now_ms
-        self._last_close_ms: dict[tuple[str, str], int] = {}
+        self.market = MarketMetrics(registry, now_ms=now_ms)
         self._due_since_ms: int | None = None
 
         self._rounds = Gauge("augury_rounds", "Rounds by state.", ["challenge", "state"], registry=registry)
@@ -79,21 +75,6 @@ class Metrics:
             registry=registry,
         )
         self._served_for, self._made_for = cache(served.labels), cache(made.labels)
-        self._venue_age = Gauge(
-            "augury_venue_age_seconds", "Since the venue's newest close.", ["series", "venue"], registry=registry
-        )
-        self._venue_stale = Gauge(
-            "augury_venue_stale",
-            "Alarm: 1 while a venue's newest close is old.",
-            ["series", "venue"],
-            registry=registry,
-        )
-        self._venue_failures = Counter(
-            "augury_venue_failures", "Times a venue gave nothing usable.", ["series", "venue"], registry=registry
-        )
-        self._closes_missing = Counter(
-            "augury_closes_missing", "Closes without agreement.", ["series"], registry=registry
-        )
         self._paid = Counter("augury_paid_units", "Units paid to miners.", ["challenge"], registry=registry)
         self._store_failures = Counter("augury_store_failures", "Changes that were not kept.", registry=registry)
         self._queues = Gauge("augury_queue_depth", "What waits in a queue.", ["queue"], registry=registry)
@@ -130,18 +111,12 @@ class Metrics:
                 self._answers.labels(challenge, status).inc()
             case CallRefused(purpose=purpose, code=code):
                 self._refusals.labels(purpose, code).inc()
-            case VenueReported(series=series, venue=venue, last_close_at_ms=at_ms):
-                self.watch_venue(series, venue, last_close_at_ms=at_ms)
-            case VenueFailed(series=series, venue=venue):
-                self._venue_failures.labels(series, venue).inc()
-            case CloseMissing(series=series):
-                self._closes_missing.labels(series).inc()
             case EpochPaid(challenge=challenge, paid_micros=micros):
                 self._paid.labels(challenge).inc(micros / MICRO)
             case StoreFailed():
                 self._store_failures.inc()
             case _:
-                pass
+                self.market.count(event)
 
     def watch_rounds(self, counts: Mapping[tuple[str, str], int]) -> None:
         """(challenge, state) -> rounds, as the store holds them when the node starts; events keep it current."""
@@ -151,14 +126,6 @@ class Metrics:
     def watch_queue(self, name: str, depth: Callable[[], int]) -> None:
         """Reads a queue's depth whenever Prometheus asks."""
         self._queues.labels(name).set_function(lambda: float(depth()))
-
-    def watch_venue(self, series: str, venue: str, *, last_close_at_ms: int) -> None:
-        """The venue's newest close ended then; its age grows from there. Call once at the start for each venue, too."""
-        key = (series, venue)
-        if key not in self._last_close_ms:
-            self._venue_age.labels(series, venue).set_function(lambda: self._age_ms(key) / SECOND_MS)
-            self._venue_stale.labels(series, venue).set_function(lambda: float(self._is_stale(key)))
-        self._last_close_ms[key] = max(last_close_at_ms, self._last_close_ms.get(key, last_close_at_ms))
 
     def watch_due(self, due_since_ms: int | None) -> None:
         """Something is due then; overdue grows from there until whoever does it says what is due next."""
@@ -171,16 +138,6 @@ class Metrics:
     def is_stalled(self) -> bool:
         return self.overdue_ms() > STALLED_ROUND_AFTER_MS
 
-    def stale_venues(self) -> tuple[str, ...]:
-        """Each stale venue as `series venue`."""
-        return tuple(f"{series} {venue}" for series, venue in self._last_close_ms if self._is_stale((series, venue)))
-
     def render(self) -> bytes:
         """All metrics in Prometheus' text format."""
         return generate_latest(self.registry)
-
-    def _age_ms(self, key: tuple[str, str]) -> int:
-        return self._now_ms() - self._last_close_ms[key]
-
-    def _is_stale(self, key: tuple[str, str]) -> bool:
-        return self._age_ms(key) > STALE_VENUE_AFTER_MS

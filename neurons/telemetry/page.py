@@ -63,7 +63,7 @@ def _health_page(metrics: Metrics) -> Page:
     async def page(_: web.Request) -> web.Response:
         """503 while rounds stall. A stale venue is told but is no reason to restart the node."""
         stalled = metrics.is_stalled()
-        health = {"ok": not stalled, "rounds_stalled": stalled, "stale_venues": list(metrics.stale_venues())}
+        health = {"ok": not stalled, "rounds_stalled": stalled, "stale_venues": list(metrics.market.stale_venues())}
         return web.json_response(health, status=503 if stalled else 200)
 
     return page

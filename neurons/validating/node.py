@@ -10,7 +10,7 @@ from neurons.answering import Desk
 from neurons.market.calendars import newest_close_ms
 from neurons.ports import Caller, Clock, Entropy, Market, Store, StoreUnavailable
 from neurons.records import Change, CloseRow, MetaRow, NonceRow
-from neurons.telemetry import CallRefused, CloseMissing, StoreFailed, Telemetry
+from neurons.telemetry import CallRefused, CloseMissing, CloseSettled, StoreFailed, Telemetry
 from neurons.validating.asking import Asker
 from neurons.validating.driver import Driver
 from neurons.validating.handlers import Doorkeeping, Handlers
@@ -24,7 +24,7 @@ from neurons.validating.registry import Registry
 from neurons.validating.rescoring import Rescoring
 from neurons.validating.series import FollowedSeries, check_grid, followed_in
 from neurons.validating.settling import Settling
-from neurons.validating.telling import close_news
+from neurons.validating.telling import close_news, venue_outcomes
 from protocol.admission import Gate
 from protocol.errors import AuguryError
 from protocol.keys import SigningKey
@@ -112,6 +112,9 @@ class ValidatorNode:
         nonces = await store.live_nonces(now_ms=now)
         gate.restore(((row.hotkey, row.nonce, row.expires_at_ms) for row in nonces), now_ms=now)
         telemetry.metrics.watch_rounds(await store.round_counts())
+        for one in followed.values():
+            step_ms = one.params(params).time.step_ms
+            telemetry.metrics.market.watch_series(one.name, step_ms=step_ms, expected=one.counter(params))
         news = News(key, params, clock, entropy)
         parts = ValidatorParts(
             key=key,
@@ -217,6 +220,15 @@ class ValidatorNode:
                 parts.telemetry.record(StoreFailed(reason=error.public))
                 await parts.clock.sleep_until(parts.clock.now_ms() + parts.params.time.settle_delay_ms)
         parts.histories[row.series].add(row.close_at_ms, row.close_e8)
+        parts.telemetry.record(
+            CloseSettled(
+                series=row.series,
+                close_at_ms=row.close_at_ms,
+                close_e8=row.close_e8,
+                reason=row.reason,
+                outcomes=venue_outcomes(row),
+            )
+        )
         if row.close_e8 is None:
             parts.telemetry.record(CloseMissing(series=row.series, close_at_ms=row.close_at_ms, reason=row.reason))
         parts.publish(f"closes/{row.series}", close_news(row))

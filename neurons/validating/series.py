@@ -7,7 +7,7 @@ database's meta rows, so that whoever reads or replays it knows the grid of the 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -34,6 +34,11 @@ class FollowedSeries:
         if self.step_ms in (None, params.time.step_ms):
             return params
         return replace(params, time=replace(params.time, step_ms=self.step_ms))
+
+    def counter(self, params: NetworkParams) -> Callable[[int, int], int]:
+        """Counts the closes that are to be expected between two instants, both included."""
+        step_ms = self.params(params).time.step_ms
+        return lambda from_ms, to_ms: len(self.calendar.closes_between(from_ms, to_ms, step_ms=step_ms))
 
     def meta_row(self) -> MetaRow:
         """What the database keeps of it."""

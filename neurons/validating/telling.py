@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from neurons.market.evidence import close_of
 from neurons.records import CloseRow, MinerRow, RoundRow, SubmissionRow
 from neurons.validating.settling import SettledRound
 from protocol.keys import SigningKey
@@ -11,6 +12,16 @@ from protocol.messages import CloseNews, FeedbackRequest, Receipt, RoundNews, Ro
 from protocol.receipts import sign_receipt
 from protocol.rules.challenges import SILENT
 from protocol.units import Micros, Nano, PriceE8
+
+
+def venue_outcomes(row: CloseRow) -> tuple[tuple[str, str], ...]:
+    """Each venue of a close with what became of its report, or why it had none; nothing where no evidence says."""
+    try:
+        close = close_of(row)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ()
+    judged = [(verdict.venue, verdict.verdict.value) for verdict in close.agreement.verdicts]
+    return (*judged, *((venue, why.value) for venue, why in close.absent.items()))
 
 
 def feedback_for(

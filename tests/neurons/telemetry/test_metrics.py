@@ -6,10 +6,12 @@ import asyncio
 import json
 import socket
 import threading
+from datetime import UTC, datetime
 
 import aiohttp
 import pytest
 
+from neurons.market.calendars import calendar_of
 from neurons.settings import MetricsSettings
 from neurons.telemetry import (
     AnswerTaken,
@@ -17,6 +19,7 @@ from neurons.telemetry import (
     CallRefused,
     CallServed,
     CloseMissing,
+    CloseSettled,
     EpochPaid,
     Metrics,
     NodeStarted,
@@ -27,8 +30,10 @@ from neurons.telemetry import (
     VenueReported,
     serving_metrics,
 )
+from neurons.validating.series import FollowedSeries
 from protocol.errors import PortTaken
-from protocol.units import MINUTE_MS, Hotkey, RoundId
+from protocol.params import MAIN
+from protocol.units import HOUR_MS, MINUTE_MS, Hotkey, RoundId
 
 KEY = Hotkey(b"\x01" * 32)
 ROUND = RoundId(b"\x02" * 32)
@@ -109,9 +114,9 @@ def test_a_round_is_counted_in_the_state_it_is_in(metrics):
             1,
         ),
         (
-            CloseMissing(series="BTC-USD", close_at_ms=0, reason="two reports"),
+            CloseMissing(series="BTC-USD", close_at_ms=0, reason="too-few-reports"),
             "augury_closes_missing_total",
-            {"series": "BTC-USD"},
+            {"series": "BTC-USD", "reason": "too-few-reports"},
             1,
         ),
         (
@@ -143,15 +148,68 @@ def test_a_venue_is_stale_after_three_candles_and_fresh_again_when_it_reports(me
     assert 0 == value(metrics, "augury_venue_stale", **labels)
     wall.now_ms += 1
     assert 1 == value(metrics, "augury_venue_stale", **labels)
-    assert ("BTC-USD kraken",) == metrics.stale_venues()
+    assert ("BTC-USD kraken",) == metrics.market.stale_venues()
     metrics.count(VenueReported(series="BTC-USD", venue="kraken", last_close_at_ms=wall.now_ms))
     assert 0 == value(metrics, "augury_venue_stale", **labels)
 
 
 def test_a_venue_that_goes_back_in_time_does_not_look_fresher_or_older(metrics, wall):
-    metrics.watch_venue("BTC-USD", "kraken", last_close_at_ms=wall.now_ms)
-    metrics.watch_venue("BTC-USD", "kraken", last_close_at_ms=0)
+    metrics.market.watch_venue("BTC-USD", "kraken", last_close_at_ms=wall.now_ms)
+    metrics.market.watch_venue("BTC-USD", "kraken", last_close_at_ms=0)
     assert 0 == value(metrics, "augury_venue_age_seconds", series="BTC-USD", venue="kraken")
+
+
+def settled(close_e8: int | None, at_ms: int = 0) -> CloseSettled:
+    outcomes = (("kraken", "counted"), ("okx", "outlier"), ("bybit", "silent"))
+    reason = "median" if close_e8 else "too-few-reports"
+    return CloseSettled(series="BTC-USD", close_at_ms=at_ms, close_e8=close_e8, reason=reason, outcomes=outcomes)
+
+
+def test_each_settled_close_is_counted_by_venue_and_outcome(metrics):
+    for close in (1, 2, None):
+        metrics.count(settled(close))
+
+    for venue, outcome in (("kraken", "counted"), ("okx", "outlier"), ("bybit", "silent")):
+        labels = {"series": "BTC-USD", "venue": venue, "outcome": outcome}
+        assert 3 == value(metrics, "augury_venue_closes_total", **labels)
+    assert 2 == value(metrics, "augury_closes_agreed_total", series="BTC-USD", reason="median")
+
+
+def test_a_series_is_stale_when_three_closes_were_to_be_agreed_and_none_was(metrics, wall):
+    metrics.market.watch_series("BTC-USD", step_ms=5 * MINUTE_MS, expected=lambda since, until: 3)
+    metrics.count(settled(1, wall.now_ms))
+    metrics.count(settled(1, wall.now_ms - 5 * MINUTE_MS))
+    wall.now_ms += 15 * MINUTE_MS
+    metrics.count(settled(None, wall.now_ms))
+    assert 900 == value(metrics, "augury_close_age_seconds", series="BTC-USD")
+    assert 0 == value(metrics, "augury_series_stale", series="BTC-USD")
+    wall.now_ms += 1
+    assert 1 == value(metrics, "augury_series_stale", series="BTC-USD")
+
+
+def test_out_of_session_nothing_is_stale(metrics, wall):
+    stocks = FollowedSeries("SPY-USD", calendar_of("XNYS"))
+    opens = int(datetime(2025, 7, 7, 13, 30, tzinfo=UTC).timestamp() * 1_000)
+    wall.now_ms = opens - 60 * HOUR_MS
+    metrics.market.watch_series("SPY-USD", step_ms=5 * MINUTE_MS, expected=stocks.counter(MAIN))
+    metrics.market.watch_venue("SPY-USD", "vendor", last_close_at_ms=wall.now_ms)
+    alarms = {}
+    for minutes in (-5, 14, 15):
+        wall.now_ms = opens + minutes * MINUTE_MS
+        alarms[minutes] = (
+            value(metrics, "augury_venue_stale", series="SPY-USD", venue="vendor"),
+            value(metrics, "augury_series_stale", series="SPY-USD"),
+        )
+    assert {-5: (0, 0), 14: (0, 0), 15: (1, 1)} == alarms
+
+
+def test_a_venue_that_is_left_alone_shows(metrics):
+    is_open = [False]
+    metrics.market.watch_circuit("BTC-USD", "kraken", lambda: is_open[0])
+    shown = [value(metrics, "augury_venue_left_alone", series="BTC-USD", venue="kraken")]
+    is_open[0] = True
+    shown.append(value(metrics, "augury_venue_left_alone", series="BTC-USD", venue="kraken"))
+    assert [0, 1] == shown
 
 
 def test_rounds_stall_when_the_oldest_due_one_waits_too_long(metrics, wall):
