@@ -141,9 +141,9 @@ class TruthParams:
     close_agreement_bp: int = 25
     """With fewer than 2f + 1 reports, all must lie within this many basis points of each other."""
     basis_window_steps: int = 288
-    """A venue's basis is the median of its distance to the agreed closes over this many earlier steps."""
+    """Bases of venues and the scale of outliers come from the reports of this many earlier steps, and nothing older."""
     outlier_multiple: int = 12
-    """A report further off than this many typical distances (of earlier agreed closes) is refused."""
+    """A report further from the middle than this many typical distances (of earlier reports) is refused."""
 
 
 @dataclass(frozen=True, slots=True)
