@@ -55,7 +55,10 @@ class Broadcast:
         """Serves until the client goes, is dropped, or `end` is called."""
         self._request = request
         self._line = Line(request.path)
-        await self._socket.prepare(request)
+        try:
+            await self._socket.prepare(request)
+        except ConnectionError:  # the client left while it was being answered
+            return self._socket
         self._take(opening)
         tasks = [asyncio.create_task(work()) for work in (self._hear, self._watch, self._send, self._over.wait)]
         try:

@@ -6,6 +6,7 @@ exchange that has no row works too; it is asked for its markets first.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import ssl
@@ -21,6 +22,8 @@ import aiohttp
 from neurons.market.replies import RUNNING, NotedResponse
 from neurons.market.resolver import ThreadPerName
 
+_PARTING_S: Final = 0.5
+"""Wall time that a peer has to take a WebSocket's closing."""
 _LEAST_CAPACITY: Final = 100
 """Candles in a reply of an exchange of which nothing is known."""
 
@@ -118,11 +121,13 @@ def open_exchange(
 
 
 async def close_exchange(exchange: Any) -> None:
-    """Ends its connections, those of a WebSocket included."""
+    """Ends its connections; a WebSocket's in order where the peer takes its closing within a moment."""
     session, exchange.session = exchange.session, None
-    await exchange.close_ws_clients()
+    leaving = asyncio.create_task(exchange.close_ws_clients(), name=f"close {exchange.id}")
+    await asyncio.wait({leaving}, timeout=_PARTING_S)
     if session is not None:
         await session.close()
+    await leaving
 
 
 async def load_market(exchange: Any, symbol: str) -> None:

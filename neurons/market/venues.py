@@ -85,6 +85,7 @@ class LiveVenue:
         reply = Reply()
         RUNNING.set(reply)
         asking = asyncio.create_task(self._ask(since_ms, limit, reply), name=f"ask {self.name}")
+        asking.add_done_callback(_outcome_is_heard)
         try:
             # Not `asyncio.timeout`: that frees us only when what was cancelled heeds it.
             done, _ = await asyncio.wait({asking}, timeout=self.timeout_s)
@@ -181,6 +182,12 @@ class LiveVenue:
             cause = cause.__cause__
         problem = _problem_of_status(reply.status) or _problem_of_kind(error)
         return unavailable(self.name, problem, str(error), retry_after_ms=reply.retry_after_ms)
+
+
+def _outcome_is_heard(asked: asyncio.Task[tuple[Candle, ...]]) -> None:
+    """How a question ends that was given up concerns nobody; asyncio would complain of it."""
+    if not asked.cancelled():
+        asked.exception()
 
 
 def _problem_of_status(status: int | None) -> VenueProblem | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -267,6 +269,47 @@ def test_a_venue_closed_while_its_stream_connects_leaves_no_task_behind():
         return [task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()]
 
     assert [] == asyncio.run(main())
+
+
+def test_a_venue_whose_stream_does_not_answer_its_closing_is_closed_at_once():
+    """A peer that says nothing more would hold up an orderly close for ten seconds, five of them a node's stop."""
+
+    async def main() -> None:
+        clock, gone, opened = SteppedClock(START_MS), asyncio.Event(), asyncio.Event()
+
+        async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            head = b"".join([line async for line in reader_lines(reader)])
+            if b"Sec-WebSocket-Key: " not in head:  # REST, which hangs
+                await gone.wait()
+                writer.close()
+                return
+            opened.set()
+            key = head.split(b"Sec-WebSocket-Key: ")[1].split(b"\r")[0]
+            accepted = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+            agreed = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            writer.write(agreed + b"Sec-WebSocket-Accept: " + accepted + b"\r\n\r\n")
+            await gone.wait()
+            writer.close()
+
+        server = await asyncio.start_server(silent, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        live = LiveVenue("v", base_url=url, clock=clock, timeout_s=0.2)
+        venue = StreamedVenue(live, clock, SeededEntropy(1))
+        with pytest.raises(VenueUnavailable):
+            await venue.closed_candles(since_ms=START_MS, limit=1)
+        await opened.wait()
+        async with asyncio.timeout(3):
+            await venue.aclose()
+        gone.set()
+        server.close()
+
+    asyncio.run(main())
+
+
+async def reader_lines(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    """The lines of a request's head."""
+    while (line := await reader.readline()).strip():
+        yield line
 
 
 def test_five_streaming_exchanges_are_loaded_without_the_rest_of_ccxt():
