@@ -119,7 +119,7 @@ class Counting(FailingStore):
 
 
 @given(st.integers(0, 10**6), st.lists(st.integers(1, 230), max_size=5))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=7, deadline=None)
 def test_a_window_read_back_at_any_moment_is_the_one_that_never_stopped(seed, stops):
     rounds = history(seed, 230)
 
@@ -200,7 +200,7 @@ def test_a_restart_reads_the_answers_of_hours_not_of_the_window():
 
 
 @given(st.integers(0, 10**6), st.integers(0, 200))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=7, deadline=None)
 def test_the_window_before_a_round_is_the_one_computed_from_answers(seed, place):
     """What a re-score begins with, also where the sums of later rounds are kept already."""
     rounds = history(seed, 200)

@@ -66,7 +66,7 @@ def restored(kept: list[bytes], earlier: list[RoundDeviations]) -> DeviationWind
 
 
 @given(st.integers(0, 10**6), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_window_restored_at_any_moment_is_the_one_that_never_stopped(seed, data):
     rounds = history(seed)
     stops = data.draw(st.lists(st.integers(0, len(rounds)), max_size=4).map(sorted))
@@ -84,7 +84,7 @@ def test_a_window_restored_at_any_moment_is_the_one_that_never_stopped(seed, dat
 
 
 @given(st.integers(0, 10**6), st.integers(0, 200))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_an_older_checkpoint_and_the_rounds_since_make_the_same_window(seed, stop):
     rounds = history(seed)
     stop = min(stop, len(rounds))
