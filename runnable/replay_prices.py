@@ -2,6 +2,7 @@
 
     python runnable/replay_prices.py                    every replay, as tables
     python runnable/replay_prices.py five jumping       two of them
+    python runnable/replay_prices.py halt --closes halt.csv      and each close, agreed or missing
     python runnable/replay_prices.py --page docs/price_replays.md --pictures docs/pictures
 
 Recorded candles come from AUGURY_RECORDINGS, else from ../shared/data beside the project; they are no part of it. What
@@ -23,7 +24,7 @@ from runnable.plain_errors import run_plainly
 from runnable.price_replays.pictures import PICTURES, draw
 from runnable.price_replays.plans import PLANS, midnight_ms
 from runnable.price_replays.running import Replayed, replay
-from runnable.price_replays.tables import page, show
+from runnable.price_replays.tables import page, show, write_closes
 
 _BESIDE: Final = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
@@ -34,6 +35,7 @@ def main(
     from_day: Annotated[str | None, typer.Option("--from", help="First day, YYYY-MM-DD (UTC).")] = None,
     until_day: Annotated[str | None, typer.Option("--until", help="The day after the last one.")] = None,
     markdown: Annotated[Path | None, typer.Option("--page", help="Write the tables here as Markdown too.")] = None,
+    closes: Annotated[Path | None, typer.Option(help="Write every close of every replay here as CSV.")] = None,
     pictures: Annotated[Path | None, typer.Option(help="Draw into this folder what the replays allow.")] = None,
 ) -> None:
     """Replay recorded exchanges through the rule of agreed closes."""
@@ -46,6 +48,8 @@ def main(
     replays = _replayed(chosen, recordings, _day(from_day), _day(until_day))
     console = Console()
     show(list(replays.values()), console)
+    if closes is not None:
+        write_closes(list(replays.values()), closes)
     drawn = _drawn(replays, pictures) if pictures is not None else {}
     if markdown is not None:
         command = "python runnable/replay_prices.py --page docs/price_replays.md --pictures docs/pictures"

@@ -1,11 +1,13 @@
-"""What replays found, as tables: on the screen, and as the page docs/price_replays.md."""
+"""What replays found, as tables: on the screen, as the page docs/price_replays.md, and close by close."""
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -152,6 +154,19 @@ def page(replays: Sequence[Replayed], command: str, pictures: Mapping[str, str])
         *(line for file, caption in pictures.items() for line in (f"![{caption}]({file})", "")),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def write_closes(replays: Sequence[Replayed], path: Path) -> None:
+    """Every close of every replay as CSV: prices in dollars, distances in bp; an empty cell where there is none."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("replay", "close_at_utc", "agreed", "plain_mean", "honest_median", "agreed_bp", "plain_mean_bp"))
+        for told in replays:
+            columns = (told.agreed, told.mean, told.honest, told.agreed_bp, told.mean_bp)
+            for at_ms, *numbers in zip(told.instants_ms.tolist(), *columns, strict=True):
+                at = datetime.fromtimestamp(at_ms / 1_000, UTC)
+                cells = ("" if np.isnan(number) else f"{number:.4f}" for number in numbers)
+                rows.writerow((told.plan.name, f"{at:%Y-%m-%dT%H:%MZ}", *cells))
 
 
 def _markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections import Counter
 from dataclasses import replace
@@ -118,15 +119,19 @@ def test_the_row_of_a_replay_says_what_its_arrays_say(depeg):
 
 
 @pytest.mark.recordings
-def test_the_command_writes_its_tables_and_its_picture(recordings, tmp_path, monkeypatch):
+def test_the_command_writes_its_tables_its_closes_and_its_picture(recordings, tmp_path, monkeypatch):
     monkeypatch.setenv("AUGURY_RECORDINGS", str(recordings))
     days = ["--from", "2023-03-24", "--until", "2023-03-25"]
-    told = invoke("halt", *days, "--page", str(tmp_path / "page.md"), "--pictures", str(tmp_path))
+    files = ("--page", "page.md"), ("--closes", "closes.csv"), ("--pictures", "")
+    told = invoke("halt", *days, *(part for flag, name in files for part in (flag, str(tmp_path / name))))
+    closes = list(csv.DictReader((tmp_path / "closes.csv").open()))
 
     assert 0 == told.exit_code, told.output
     assert "| halt | 288 of 288 | 288, outside 0 | none | 0 of 188 |" in (tmp_path / "page.md").read_text()
     assert (tmp_path / "prices_halt.png").read_bytes().startswith(b"\x89PNG")
     assert "not-traded 14" in told.output
+    assert ("2023-03-24T00:05Z", "2023-03-25T00:00Z") == (closes[0]["close_at_utc"], closes[-1]["close_at_utc"])
+    assert 38.4 == max(round(float(close["plain_mean_bp"]), 1) for close in closes)
 
 
 @pytest.mark.parametrize(
