@@ -15,6 +15,7 @@ from neurons.assembly import PRESETS, clock_of, key_of, venues_of
 from neurons.cli.figures import instant
 from neurons.client import Reader
 from neurons.keystore import read_hotkey
+from neurons.market.calendars import calendar_of, newest_close_ms
 from neurons.mining.models import load_model
 from neurons.peers_file import ListedValidator, read_miners_file, read_validators_file
 from neurons.ports import Clock, PriceVenue, VenueUnavailable
@@ -116,10 +117,15 @@ def _port(what: str, setting: str, host: str, port: int) -> Finding:
 
 
 async def _venues(series: SeriesSettings, clock: Clock, params: NetworkParams, *, needed: int) -> list[Finding]:
-    """needed: how many must answer: enough for a median for a validator, any one for a miner."""
+    """needed: how many must answer: enough for a median for a validator, any one for a miner.
+
+    A market that rests is asked for its last closes before; of our clock they say nothing then.
+    """
+    step_ms, now_ms = series.step_ms, clock.now_ms()
+    due_ms = newest_close_ms(calendar_of(series.calendar), now_ms, step_ms=step_ms)
     venues = venues_of(series, clock, params)
     try:
-        answers = await asyncio.gather(*(_newest_close(venue, clock, params) for venue in venues))
+        answers = await asyncio.gather(*(_newest_close(venue, due_ms - 6 * step_ms, step_ms) for venue in venues))
     finally:
         for venue in venues:
             await venue.aclose()
@@ -130,7 +136,7 @@ async def _venues(series: SeriesSettings, clock: Clock, params: NetworkParams, *
         if isinstance(newest, str):
             findings.append(Finding(what, False, newest, "check the network and the series' setting"))
         else:
-            ages.append(clock.now_ms() - newest)
+            ages.append(now_ms - newest)
             findings.append(Finding(what, True, f"newest close {instant(newest)}"))
     if 0 < len(ages) < needed:
         findings.append(
@@ -138,26 +144,26 @@ async def _venues(series: SeriesSettings, clock: Clock, params: NetworkParams, *
                 series.name, False, f"{len(ages)} venues answer, a median needs {needed}", "add venues to the series"
             )
         )
-    return [*findings, *_clock_by_closes(ages, params)]
+    rests = now_ms - due_ms >= step_ms
+    return findings if rests else [*findings, *_clock_by_closes(ages, step_ms)]
 
 
-async def _newest_close(venue: PriceVenue, clock: Clock, params: NetworkParams) -> int | str:
+async def _newest_close(venue: PriceVenue, since_ms: int, step_ms: int) -> int | str:
     """When its newest closed candle ended, or why it did not say."""
-    step = params.time.step_ms
     try:
-        candles = (await venue.closed_candles(since_ms=clock.now_ms() - 6 * step, limit=6)).candles
+        candles = (await venue.closed_candles(since_ms=since_ms, limit=8)).candles
     except VenueUnavailable as error:
         return str(error)
-    return candles[-1].open_time_ms + step if candles else "it has no candle of the last half hour"
+    return candles[-1].open_time_ms + step_ms if candles else f"it has no candle from {instant(since_ms)} on"
 
 
-def _clock_by_closes(ages_ms: Sequence[int], params: NetworkParams) -> list[Finding]:
+def _clock_by_closes(ages_ms: Sequence[int], step_ms: int) -> list[Finding]:
     """Our clock against the venues': the newest close of most of them lies in our last two steps."""
     if not ages_ms:
         return []
     age = sorted(ages_ms)[len(ages_ms) // 2]
-    if 0 <= age <= 2 * params.time.step_ms:
-        return [Finding("clock", True, f"agrees with the venues to within {params.time.step_ms // MINUTE_MS} min")]
+    if 0 <= age <= 2 * step_ms:
+        return [Finding("clock", True, f"agrees with the venues to within {step_ms // MINUTE_MS} min")]
     told = f"is {abs(age) // 1_000} s {'behind' if age < 0 else 'ahead of'} the venues' newest close"
     return [Finding("clock", False, told, "set it, for instance with NTP: 30 s is all that others allow")]
 

@@ -205,3 +205,15 @@ def test_a_close_that_a_venue_gives_out_of_session_is_none():
         assert [] == list(await world.validator_store.closes(SERIES, from_ms=night, to_ms=night))
 
     play(scenario, start_ms=THURSDAY)
+
+
+def test_a_series_that_is_only_watched_is_learnt_and_never_asked():
+    async def scenario(world: StockWorld) -> None:
+        await world.stop_validator()
+        world.series = [FollowedSeries(SERIES, calendar_of("XNYS"), rounds=False)]
+        await world.start_validator()
+        await world.until(at("2025-07-03 11:00"))
+
+    store = play(scenario, start_ms=THURSDAY)
+    assert [] == rounds_of(store, POINT)
+    assert at("2025-07-03 10:55") in {row.close_at_ms for row in closes_of(store)}

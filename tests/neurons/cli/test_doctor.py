@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
+import numpy as np
+import pytest
 from typer.testing import CliRunner
 
 from neurons.cli import app
+from neurons.cli.checks import Finding, examine
+from neurons.clock import ScaledClock
 from neurons.entropy import SystemEntropy
 from neurons.keystore import create_key_file
+from neurons.market.calendars import calendar_of
+from neurons.market.candles import CandleArrays
+from neurons.market.generated import GeneratedMarket, MarketShape
+from neurons.market.server import PriceServer
+from neurons.market.sources import CandleSource
+from neurons.settings import (
+    ClockSettings,
+    ListenSettings,
+    MetricsSettings,
+    MinerSettings,
+    SeriesSettings,
+    VenueSettings,
+)
+from protocol.units import MINUTE_MS, UnixMs
 
 NOWHERE = {"exchange": "binance", "symbol": "BTC/USDT", "base_url": "http://127.0.0.1:9"}
 ANY_PORT = ("--listen.port", "0", "--metrics.port", "0")
@@ -69,6 +91,54 @@ def test_weights_that_are_not_those_of_their_card_are_found(tmp_path):
         "miner", "--base_model", "lstm", "--weights", str(tmp_path), "--data_dir", str(tmp_path), *ANY_PORT
     )
     assert "card.json" in found["model lstm"]["found"]
+
+
+@dataclass(frozen=True)
+class Weekly:
+    """A venue that trades by the week of currencies."""
+
+    source: CandleSource
+    label: str = "generated"
+    step_ms: int = 5 * MINUTE_MS
+
+    @property
+    def first_ms(self) -> UnixMs:
+        return self.source.first_ms
+
+    def candles(self, from_ms: int, to_ms: int) -> CandleArrays:
+        whole, week = self.source.candles(from_ms, to_ms), calendar_of("fx")
+        return whole.take(np.array([week.is_open(opens + self.step_ms) for opens in whole.open_time_ms.tolist()], bool))
+
+
+@pytest.mark.parametrize(
+    ("now", "clock"),
+    [("2025-07-12T12:00", []), ("2025-07-11T12:01", [True])],
+    ids=["saturday, which says nothing of our clock", "friday"],
+)
+def test_a_market_that_rests_is_no_problem(tmp_path, now, clock):
+    origins = {
+        "sim_origin_ms": int(datetime.fromisoformat(now).replace(tzinfo=UTC).timestamp() * 1_000),
+        "wall_origin_ms": int(time.time() * 1_000),
+    }
+
+    async def look() -> list[Finding]:
+        source = Weekly(GeneratedMarket(MarketShape(1)).sources()[0])
+        async with PriceServer(source, ScaledClock(scale=1, **origins)) as server:
+            venue = VenueSettings(exchange="binance", symbol="BTC/USDT", base_url=server.url, stream=False)
+            series = SeriesSettings(name="BTC-USD", calendar="fx", venues=(venue,))
+            return await examine(
+                MinerSettings(
+                    data_dir=tmp_path,
+                    series=(series,),
+                    clock=ClockSettings(**origins),
+                    listen=ListenSettings(port=0),
+                    metrics=MetricsSettings(port=0),
+                )
+            )
+
+    found = asyncio.run(look())
+    assert [True] == [one.fine for one in found if one.what == "BTC-USD binance"], found
+    assert clock == [one.fine for one in found if one.what == "clock"]
 
 
 def test_a_person_gets_a_table_and_a_count(tmp_path):
