@@ -142,6 +142,8 @@ class TruthParams:
     """With fewer than 2f + 1 reports, all must lie within this many basis points of each other."""
     basis_window_steps: int = 288
     """Bases of venues and the scale of outliers come from the reports of this many earlier steps, and nothing older."""
+    stale_range_bp: int = 3
+    """A venue that repeats itself is refused only while the others range over more than this many basis points."""
     outlier_multiple: int = 12
     """A report further from the middle than this many typical distances (of earlier reports) is refused."""
 

@@ -271,7 +271,9 @@ class Settling:
     def _drop_settled(self, view: _View) -> None:
         """Forgets candles that end before the next close, all but the newest of them."""
         open_ms = self.next_close_ms - self.rules.step_ms
-        for at in sorted(at for at in view.candles if at < open_ms):
+        for at in list(view.candles):  # by time, as pages are
+            if at >= open_ms:
+                break
             shown, _ = view.candles.pop(at)
             if view.before is None or shown.candle.open_time_ms >= view.before.open_time_ms:
                 view.before = shown.candle

@@ -120,11 +120,13 @@ class PriceHistory:
 
     def is_stale(self, venue: str, told_e8: PriceE8, lessons: Lessons) -> bool:
         """Whether the venue repeats itself while the market moves: its last STALE_REPEATS closes equal this one, and
-        the middles beside them range over more than a typical step. Never, until a typical step is known."""
+        the middles beside them range over more than a typical step, and over `stale_range_bp` at least: a currency
+        that is pegged to another stands still honestly. Never, until a typical step is known."""
         if lessons.move is None or venue not in self.venues:
             return False
         middles = self._beside_repeats(self.venues.index(venue), _log(told_e8))
-        return max(middles, default=0) - min(middles, default=0) > lessons.move
+        least = self.truth.stale_range_bp * NANO // BP_PER_ONE
+        return max(middles, default=0) - min(middles, default=0) > max(lessons.move, least)
 
     def _step(self, at_ms: UnixMs, reported: Mapping[str, Reported]) -> _Step:
         """The reports of one instant. A close that its venue has repeated while the middle moved teaches nothing: it

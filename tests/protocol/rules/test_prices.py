@@ -192,6 +192,16 @@ def test_a_market_that_stands_still_makes_nobody_stale():
     assert {Verdict.COUNTED} == set(verdicts(agreement).values())
 
 
+def test_a_pegged_currency_that_stands_still_is_not_stale():
+    """A tether moves by a fraction of a basis point: a venue whose last trade is an hour old is still right."""
+    rng, peg, history = np.random.default_rng(3), 10**8, EMPTY
+    for t in range(60):
+        moving = [peg + int(rng.integers(-9_000, 9_000)) for _ in range(2)]
+        agreement = agree_close(reports(*moving, v2=peg), history)
+        history = remember(history, t * STEP, agreement)
+        assert Verdict.COUNTED == verdicts(agreement)["v2"]
+
+
 def test_the_latest_report_of_a_venue_counts():
     early, late = PriceReport("v0", BTC * 2, 1), PriceReport("v0", BTC, 2)
     agreement = agree_close([late, early, *reports(v1=BTC, v2=BTC)], EMPTY)
