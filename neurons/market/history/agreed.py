@@ -32,24 +32,45 @@ _TOLD_EVERY: Final = 2_000
 
 
 async def agree_dataset(
-    dataset: Path, series: str, venues: Mapping[str, Block], *, tell: Callable[[int, int], None] = lambda _, __: None
+    dataset: Path,
+    series: str,
+    venues: Mapping[str, Block],
+    *,
+    changed_ms: int = 0,
+    tell: Callable[[int, int], None] = lambda _, __: None,
 ) -> None:
-    """Writes the agreed candles of [first, last) instant that any venue covers. tell: closes done, of how many."""
+    """Writes the agreed candles of [first, last) instant that any venue covers.
+
+    changed_ms: the start of a month before which the venues' months are those that the agreed ones on disk came from.
+    tell: closes done, of how many.
+    """
     step_ms = next(iter(venues.values())).origin.step_ms
     from_ms = min(block.from_ms for block in venues.values())
     until_ms = max(block.until_ms for block in venues.values())
+    begin_ms = max(from_ms, changed_ms)
+    traded = {name: block.candles for name, block in venues.items()}
     candles = await agreed_candles(
-        {name: block.candles for name, block in venues.items()},
-        from_ms=from_ms,
+        traded,
+        from_ms=max(from_ms, _warm_up_ms(traded, begin_ms, step_ms)),
         until_ms=until_ms,
         step_ms=step_ms,
         tell=tell,
     )
     origin = Origin(AGREED, "", AGREED, series, step_ms)
-    for month in months_between(from_ms, until_ms):
-        first_ms, last_ms = max(from_ms, month.start_ms), min(until_ms, month.end_ms)
+    for month in months_between(begin_ms, until_ms):
+        first_ms, last_ms = max(begin_ms, month.start_ms), min(until_ms, month.end_ms)
         block = Block.empty(origin, first_ms).extended(candles.window(first_ms, last_ms), last_ms)
         write_block(dataset, block)
+
+
+def _warm_up_ms(venues: Mapping[str, CandleArrays], begin_ms: int, step_ms: int) -> int:
+    """From where the rule must be run so that from begin_ms on it knows all that a run from the start would know.
+
+    That is one window of reports, and of each venue the candle before it, which the next one is compared with.
+    """
+    window_ms = begin_ms - (MAIN.truth.basis_window_steps + 1) * step_ms
+    before = [candles.open_time_ms[candles.open_time_ms < window_ms] for candles in venues.values()]
+    return min([window_ms, *(int(times[-1]) for times in before if len(times))])
 
 
 async def agreed_candles(

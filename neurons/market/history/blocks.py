@@ -186,6 +186,17 @@ def remove_leftovers(dataset: Path) -> int:
     return len(leftovers)
 
 
+def remove_venue(dataset: Path, venue: str) -> None:
+    """Removes the month files of a venue, and its folder when nothing else is in it. Raises DatasetUnwritable."""
+    try:
+        for _, path in block_paths(dataset, venue):
+            path.unlink()
+        with suppress(FileNotFoundError):
+            venue_folder(dataset, venue).rmdir()
+    except OSError as error:
+        raise DatasetUnwritable(f"cannot remove {error.filename}: {error.strerror}", path=str(dataset)) from error
+
+
 def _sync_folder(folder: Path) -> None:
     """Makes a rename in the folder survive a power cut."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

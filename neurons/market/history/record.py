@@ -15,6 +15,7 @@ from typing import Any, Final
 from neurons.market.history.blocks import AGREED, Block, block_paths, replace_file, venues_in
 from neurons.market.history.checks import Distance, Hole, Outlier, distances_of, holes_of, outliers_of
 from neurons.market.history.folder import ForeignDataset, read_venue
+from neurons.market.history.months import Month
 
 MANIFEST_NAME: Final = "manifest.json"
 MANIFEST_FORMAT: Final = "augury/candles/2"
@@ -121,14 +122,20 @@ def series_of(dataset: Path) -> str | None:
         raise ForeignDataset(f"{path} is not of a download: {broken}; choose another --out", path=str(path)) from broken
 
 
-def is_current(dataset: Path) -> bool:
-    """Whether every month file is the one that the manifest names, so that nothing was fetched since it was written."""
+def first_change_ms(dataset: Path) -> int | None:
+    """The start of the first month of which a file is not the one that the manifest names; None when all are.
+
+    Zero where there is no manifest.
+    """
     try:
         named = json.loads((dataset / MANIFEST_NAME).read_bytes())["files"]
     except FileNotFoundError:
-        return False
+        return 0
     found = {_name_of(path): sha256_of(path) for venue in venues_in(dataset) for _, path in block_paths(dataset, venue)}
-    return found == {name: facts["sha256"] for name, facts in named.items()}
+    said = {name: facts["sha256"] for name, facts in named.items()}
+    changed = {name for name in found.keys() | said.keys() if found.get(name) != said.get(name)}
+    months = [Month.named(Path(name).stem) for name in changed]
+    return min((month.start_ms for month in months if month is not None), default=None)
 
 
 def _name_of(path: Path) -> str:

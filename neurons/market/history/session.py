@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neurons.market.history.agreed import agree_dataset
-from neurons.market.history.blocks import AGREED, load_pyarrow
+from neurons.market.history.blocks import AGREED, load_pyarrow, remove_venue
 from neurons.market.history.download import Outcome, Patience, Progress, VenueDownload
 from neurons.market.history.folder import ForeignDataset, held_alone
-from neurons.market.history.record import VenueFindings, examine, is_current, read_dataset, series_of, write_record
+from neurons.market.history.record import VenueFindings, examine, first_change_ms, read_dataset, series_of, write_record
 from neurons.market.history.request import HistoryRequest, VenueRequest
 from neurons.ports import PriceVenue
 
@@ -56,10 +56,18 @@ async def download_history(
         outcomes = [task.result() for task in running]
         blocks = read_dataset(dataset)
         traded = {name: block for name, block in blocks.items() if name != AGREED and len(block.candles)}
-        if agreeing and len(traded) >= LEAST_AGREEING and not (AGREED in blocks and is_current(dataset)):
-            await agree_dataset(
-                dataset, request.series, traded, tell=lambda done, total: tell(Progress(AGREED, done, total))
-            )
+        changed_ms = first_change_ms(dataset) if AGREED in blocks else 0
+        if changed_ms is not None:
+            if not agreeing or len(traded) < LEAST_AGREEING:
+                remove_venue(dataset, AGREED)  # they would be those of other candles
+            else:
+                await agree_dataset(
+                    dataset,
+                    request.series,
+                    traded,
+                    changed_ms=changed_ms,
+                    tell=lambda done, total: tell(Progress(AGREED, done, total)),
+                )
             blocks = read_dataset(dataset)
         findings = examine(blocks)
         write_record(dataset, request.series, findings)

@@ -35,7 +35,7 @@ def test_a_download_holds_what_the_venues_hold_to_the_last_digit(tmp_path):
     sources = generated_venues(*names)
 
     async def check(servers):
-        request = asked(servers, "2023-01-30T05:00", "2023-02-02T13:20")
+        request = asked(servers, "2023-01-31T05:00", "2023-02-01T13:20")
         done = await download_history(request, tmp_path, patience=HASTY)
 
         for name in names:
@@ -53,11 +53,42 @@ def test_a_download_holds_what_the_venues_hold_to_the_last_digit(tmp_path):
 
 def test_an_extension_and_a_download_in_one_go_are_the_same_bytes(tmp_path):
     async def check(servers):
-        for until in ("2023-01-30", "2023-01-30T00:05", "2023-02-02"):
+        for until in ("2023-01-30", "2023-01-30T00:05", "2023-02-02", "2023-02-03"):
             await download_history(asked(servers, "2023-01-28", until), tmp_path / "grown", patience=HASTY)
-        await download_history(asked(servers, "2023-01-28", "2023-02-02"), tmp_path / "whole", patience=HASTY)
+        await download_history(asked(servers, "2023-01-28", "2023-02-03"), tmp_path / "whole", patience=HASTY)
 
         assert digests(tmp_path / "whole") == digests(tmp_path / "grown")
+
+    run(generated_venues("binance", "bybit"), check)
+
+
+def test_an_extension_agrees_only_on_the_months_that_changed(tmp_path):
+    async def check(servers):
+        told: dict[str, list[Progress]] = {}
+        for until in ("2023-02-02", "2023-02-03"):
+            request, told[until] = asked(servers, "2023-01-29", until), []
+            await download_history(request, tmp_path, patience=HASTY, tell=told[until].append)
+        closes = [[one.total for one in notes if one.venue == "agreed"] for notes in told.values()]
+
+        assert [4 * 288] == closes[0]
+        assert 3 * 288 < closes[1][0] < 3 * 288 + 10
+
+    run(generated_venues("binance", "bybit"), check)
+
+
+def test_agreed_candles_of_other_candles_are_never_left_in_a_dataset(tmp_path):
+    async def check(servers):
+        for until, agreeing in (("2023-02-02", True), ("2023-02-03", False), ("2023-02-03", True)):
+            request = asked(servers, "2023-02-01", until)
+            done = await download_history(request, tmp_path, patience=HASTY, agreeing=agreeing)
+            assert agreeing == ("agreed" in done.findings)
+        await download_history(request, tmp_path / "whole", patience=HASTY)
+        assert digests(tmp_path / "whole") == {
+            name: digest for name, digest in digests(tmp_path).items() if not name.startswith("whole")
+        }
+
+        untouched = await download_history(request, tmp_path, patience=HASTY, agreeing=False)
+        assert "agreed" in untouched.findings, "nothing has changed, so they are still right"
 
     run(generated_venues("binance", "bybit"), check)
 
@@ -65,8 +96,12 @@ def test_an_extension_and_a_download_in_one_go_are_the_same_bytes(tmp_path):
 def test_an_earlier_beginning_is_fetched_too(tmp_path):
     async def check(servers):
         for since in ("2023-02-20", "2023-02-10", "2023-01-25"):
-            await download_history(asked(servers, since, "2023-03-02"), tmp_path / "grown", patience=HASTY)
-        await download_history(asked(servers, "2023-01-25", "2023-03-02"), tmp_path / "whole", patience=HASTY)
+            await download_history(
+                asked(servers, since, "2023-03-02"), tmp_path / "grown", patience=HASTY, agreeing=False
+            )
+        await download_history(
+            asked(servers, "2023-01-25", "2023-03-02"), tmp_path / "whole", patience=HASTY, agreeing=False
+        )
 
         assert digests(tmp_path / "whole") == digests(tmp_path / "grown")
 
@@ -75,7 +110,7 @@ def test_an_earlier_beginning_is_fetched_too(tmp_path):
 
 def test_an_earlier_beginning_that_ends_short_leaves_what_was_there_and_is_made_good_later(tmp_path):
     async def check(servers):
-        await download_history(asked(servers, "2023-02-10", "2023-02-20"), tmp_path, patience=HASTY)
+        await download_history(asked(servers, "2023-02-10", "2023-02-20"), tmp_path, patience=HASTY, agreeing=False)
         later = read_block(block_path(tmp_path, "binance", Month(2023, 2)))
 
         def fail_on_the_way(progress: Progress) -> None:
@@ -83,15 +118,15 @@ def test_an_earlier_beginning_that_ends_short_leaves_what_was_there_and_is_made_
                 servers["binance"].faults = Faults(status=451)
 
         request = asked(servers, "2023-01-20", "2023-02-20")
-        done = await download_history(request, tmp_path, patience=HASTY, tell=fail_on_the_way)
+        done = await download_history(request, tmp_path, patience=HASTY, tell=fail_on_the_way, agreeing=False)
         assert "geo-blocked" in done.outcomes[0].problems[0]
         assert 288 < done.findings["binance"].missing
         now = read_block(block_path(tmp_path, "binance", Month(2023, 2)))
         assert (later.from_ms, later.until_ms) == (now.from_ms, now.until_ms)
 
         servers["binance"].faults = Faults()
-        await download_history(request, tmp_path, patience=HASTY)
-        await download_history(request, tmp_path / "whole", patience=HASTY)
+        await download_history(request, tmp_path, patience=HASTY, agreeing=False)
+        await download_history(request, tmp_path / "whole", patience=HASTY, agreeing=False)
         assert digests(tmp_path / "whole") == {
             name: digest for name, digest in digests(tmp_path).items() if not name.startswith("whole")
         }
@@ -102,9 +137,9 @@ def test_an_earlier_beginning_that_ends_short_leaves_what_was_there_and_is_made_
 def test_a_second_run_asks_nothing_and_changes_nothing(tmp_path):
     async def check(servers):
         request = asked(servers, "2023-01-25", "2023-02-05")
-        await download_history(request, tmp_path, patience=HASTY)
+        await download_history(request, tmp_path, patience=HASTY, agreeing=False)
         before, requests = digests(tmp_path), servers["binance"].requests
-        done = await download_history(request, tmp_path, patience=HASTY)
+        done = await download_history(request, tmp_path, patience=HASTY, agreeing=False)
 
         assert (before, requests) == (digests(tmp_path), servers["binance"].requests)
         assert [0] == [outcome.fetched for outcome in done.outcomes]
@@ -116,7 +151,7 @@ def test_a_second_run_asks_nothing_and_changes_nothing(tmp_path):
 def test_a_month_that_was_damaged_or_lost_is_fetched_again_and_nothing_else(tmp_path, spoil):
     async def check(servers):
         request = asked(servers, "2023-01-25", "2023-03-05")
-        await download_history(request, tmp_path, patience=HASTY)
+        await download_history(request, tmp_path, patience=HASTY, agreeing=False)
         before = digests(tmp_path)
         path = block_path(tmp_path, "binance", Month(2023, 2))
         raw = bytearray(path.read_bytes())
@@ -127,7 +162,7 @@ def test_a_month_that_was_damaged_or_lost_is_fetched_again_and_nothing_else(tmp_
             block_path(tmp_path, "binance", Month(2023, 3)).replace(path)
         else:
             path.write_bytes(raw if spoil == "flip" else raw[:-9])
-        done = await download_history(request, tmp_path, patience=HASTY)
+        done = await download_history(request, tmp_path, patience=HASTY, agreeing=False)
 
         assert before == digests(tmp_path)
         assert (() if spoil == "remove" else ("2023-02.parquet",)) == done.outcomes[0].renewed
