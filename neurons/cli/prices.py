@@ -13,7 +13,6 @@ import typer
 from neurons.cli.refusals import Db
 from neurons.cli.tables import AsJson, console, show_json, table
 from protocol.errors import InvalidSetting
-from protocol.units import DAY_MS, PRICE_SCALE, SECOND_MS
 
 if TYPE_CHECKING:
     from neurons.cli.closes import CloseTold, Comparison, VenueSummary
@@ -88,6 +87,7 @@ async def _one(db: Path, series: str, at_ms: int | None) -> list[CloseTold]:
 async def _range(db: Path, series: str, begins: int | None, ends: int | None) -> Range:
     from neurons.cli.closes import summed_up
     from neurons.cli.held import held_series
+    from protocol.units import DAY_MS
 
     async with held_series(db, series) as held:
         ends = held.newest_ms if ends is None else ends
@@ -122,6 +122,7 @@ async def _compare(db: Path, other: Path, series: str, begins: int | None, ends:
 def show_close(revisions: list[CloseTold]) -> None:
     """One close, venue by venue."""
     from neurons.cli.figures import NOTHING, basis_points, decimal, exact_price, instant, minute
+    from protocol.units import PRICE_SCALE, SECOND_MS
 
     close = revisions[-1]
     reported = [exact_price(told.close_e8) for told in close.venues if told.close_e8 is not None]
