@@ -18,7 +18,7 @@ from mining_objects.errors import BadCandles
 MANIFEST_NAME: Final = "manifest.json"
 RECORDED_FORMAT: Final = "augury/candles/1"
 DOWNLOADED_FORMAT: Final = "augury/candles/2"
-_VENUE: Final = "venue="
+VENUE_FOLDER: Final = "venue="
 _AGREED: Final = "agreed"
 
 
@@ -44,13 +44,13 @@ def choose_files(path: Path) -> ChosenFiles:
     """
     if not path.is_dir():
         return ChosenFiles(path.stem, (path,))
-    if path.name.startswith(_VENUE) and not (path / MANIFEST_NAME).exists():
-        return _of_venue(path.parent, _read_manifest(path.parent), path.name.removeprefix(_VENUE))
+    if path.name.startswith(VENUE_FOLDER) and not (path / MANIFEST_NAME).exists():
+        return _of_venue(path.parent, _read_manifest(path.parent), path.name.removeprefix(VENUE_FOLDER))
     manifest = _read_manifest(path)
     if manifest["format"] == DOWNLOADED_FORMAT:
         venues = sorted(manifest["venues"])
         if _AGREED not in venues and len(venues) != 1:
-            listed = ", ".join(str(path / f"{_VENUE}{name}") for name in venues)
+            listed = ", ".join(str(path / f"{VENUE_FOLDER}{name}") for name in venues)
             raise BadCandles(f"{path} holds several venues; name the one to read: {listed}", path=str(path))
         return _of_venue(path, manifest, _AGREED if _AGREED in venues else venues[0])
     if len(manifest["files"]) != 1:
@@ -63,7 +63,7 @@ def choose_files(path: Path) -> ChosenFiles:
 
 def _of_venue(folder: Path, manifest: dict[str, Any], venue: str) -> ChosenFiles:
     """The month files of one venue of a downloaded dataset, each verified."""
-    prefix = f"{_VENUE}{venue}/"
+    prefix = f"{VENUE_FOLDER}{venue}/"
     names = sorted(name for name in manifest["files"] if name.startswith(prefix))
     if not names:
         raise BadCandles(f"{folder} has no candles of {venue}", path=str(folder))

@@ -17,7 +17,7 @@ from rich.progress import track
 from rich.table import Table
 
 from mining_objects.base_mining_model import Window
-from mining_objects.dataset_folders import MANIFEST_NAME, RECORDED_FORMAT, sha256_of
+from mining_objects.dataset_folders import MANIFEST_NAME, RECORDED_FORMAT, VENUE_FOLDER, sha256_of
 from mining_objects.datasets import (
     COLUMNS,
     check_candles,
@@ -39,7 +39,9 @@ def write_recorded(
     repairing: bool,
     console: Console,
 ) -> None:
-    """The recordings as one dataset folder, shown as a table. Raises BadCandles (whoever picked the files)."""
+    """The recordings as one dataset folder, shown as a table. Raises BadCandles (whoever picked files and folder)."""
+    if any(out.glob(f"{VENUE_FOLDER}*")):
+        raise BadCandles(f"{out} holds a downloaded dataset; choose another --out for recordings", path=str(out))
     out.mkdir(parents=True, exist_ok=True)
     files: dict[str, Any] = {}
     for source in track(sources, description="checking", console=console, transient=True):

@@ -55,6 +55,13 @@ def test_a_dataset_says_what_is_in_it(tmp_path):
     assert 1_000 == len(window)
 
 
+def test_recordings_never_go_into_a_downloaded_dataset(tmp_path):
+    (tmp_path / "set" / "venue=okx").mkdir(parents=True)
+    with pytest.raises(BadCandles, match="holds a downloaded dataset"):
+        _generate(_recording(tmp_path / "BTC.parquet"), tmp_path / "set")
+    assert not (tmp_path / "set" / "manifest.json").exists()
+
+
 def test_repair_sorts_and_drops_what_is_plainly_wrong_but_not_what_contradicts(tmp_path):
     def spoil(columns):
         columns["close"][7] = np.nan
