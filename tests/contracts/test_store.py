@@ -149,19 +149,6 @@ def test_insert_once_rows_keep_the_first_of_a_key(on_store):
     on_store(check)
 
 
-def test_a_nonce_that_comes_again_after_it_expired_is_kept_until_it_expires_again(on_store):
-    async def check(store: Store) -> None:
-        first, again = a_nonce(1, 1, expires_at_ms=50), a_nonce(1, 1, expires_at_ms=99)
-        await store.apply(Change(nonces=(first,)))
-        await store.apply(Change(nonces=(again,)))
-
-        assert [again] == list(await store.live_nonces(now_ms=50))
-        await store.prune(now_ms=50, evidence_before_ms=0)
-        assert [again] == list(await store.live_nonces(now_ms=0))
-
-    on_store(check)
-
-
 def test_within_one_change_the_same_rules_hold(on_store):
     async def check(store: Store) -> None:
         await store.apply(
