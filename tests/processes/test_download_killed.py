@@ -80,6 +80,33 @@ def watch(process, servers, *, requests: int) -> None:
             return
 
 
+def test_extensions_killed_at_any_moment_of_agreeing_and_recording_end_with_the_same_bytes(tmp_path):
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["tests.support.downloads"])
+    chance = random.Random(3)
+    ends = []
+
+    async def main():
+        async with stand_ins(generated_venues("binance", "bybit")) as servers:
+            for hour in range(8):
+                request = asked(servers, "2023-01-31", f"2023-02-01T{2 * hour:02d}:00")
+                process = processes.Process(
+                    target=download_in_this_process, args=(request, tmp_path / "killed"), kwargs={"agreeing": True}
+                )
+                process.start()
+                await asyncio.to_thread(watch, process, servers, requests=2)
+                await asyncio.to_thread(process.join, chance.uniform(0, 1.5))
+                process.kill()
+                await asyncio.to_thread(process.join)
+                ends.append(process.exitcode)
+            await download_history(request, tmp_path / "killed")
+            await download_history(request, tmp_path / "undisturbed")
+
+    asyncio.run(main())
+    assert -signal.SIGKILL in ends
+    assert digests(tmp_path / "undisturbed") == digests(tmp_path / "killed")
+
+
 async def finished_by_the_command(servers, dataset: Path) -> tuple[int | None, bytes, bytes]:
     """Exit status and output of the last run, which is the real command."""
     urls = [part for name, server in servers.items() for part in ("--base_url", f"{name}={server.url}")]

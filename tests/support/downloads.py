@@ -16,6 +16,6 @@ LOADED_BEFORE = (ccxt.async_support.__name__, pyarrow.parquet.__name__)
 """What takes long to import, so that a process that starts from here has it already."""
 
 
-def download_in_this_process(request: HistoryRequest, dataset: Path) -> None:
-    """Downloads, and saves after every page; agrees on nothing."""
-    asyncio.run(download_history(request, dataset, patience=Patience(save_every_s=0.0), agreeing=False))
+def download_in_this_process(request: HistoryRequest, dataset: Path, *, agreeing: bool = False) -> None:
+    """Downloads, and saves after every page."""
+    asyncio.run(download_history(request, dataset, patience=Patience(save_every_s=0.0), agreeing=agreeing))
