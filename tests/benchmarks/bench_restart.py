@@ -66,11 +66,11 @@ async def nothing() -> None:
     """What a re-score would do after each round."""
 
 
-async def before(store: SqliteStore, anchor_at_ms: int) -> tuple[ChallengeBook, float]:
-    """The book before a round, and how long it took to read."""
-    started = time.perf_counter()
+async def before(store: SqliteStore, anchor_at_ms: int) -> tuple[ChallengeBook, float, float]:
+    """The book before a round, and how long it took to read, by the wall and by this process's CPU time."""
+    started, burnt = time.perf_counter(), time.process_time()
     book = await Settling(store, PARAMS).book_before(SERIES, CHALLENGE, UnixMs(anchor_at_ms), meanwhile=nothing)
-    return book, time.perf_counter() - started
+    return book, time.perf_counter() - started, time.process_time() - burnt
 
 
 async def scored_rounds(store: SqliteStore) -> list[RoundRow]:
@@ -84,13 +84,13 @@ async def measure(path: Path, miners: int, days: int) -> None:
         await fill(store, PARAMS, SERIES, miners=miners, days=days, now_ms=NOW_MS, endpoint="127.0.0.1:1")
         scored = await scored_rounds(store)
         newest_ms = scored[-1].anchor_at_ms
-        plain, plain_s = await before(store, newest_ms + 1)
+        plain, plain_s, plain_cpu_s = await before(store, newest_ms + 1)
         last = next(row for row in scored if row.anchor_at_ms // SPAN_MS == newest_ms // SPAN_MS)
-        checkpoint, _ = await before(store, last.anchor_at_ms + 1)
+        checkpoint, *_ = await before(store, last.anchor_at_ms + 1)
         rows = sums_due(last, checkpoint.window)
         for row in rows:
             await store.apply(Change(sharing=(row,)))
-        kept, kept_s = await before(store, newest_ms + 1)
+        kept, kept_s, kept_cpu_s = await before(store, newest_ms + 1)
         started = time.perf_counter()
         await Settling(store, PARAMS).remembered(SERIES, CHALLENGE)
         skill_s = time.perf_counter() - started
@@ -102,6 +102,7 @@ async def measure(path: Path, miners: int, days: int) -> None:
         print(f"{miners} simulated miners, {len(scored)} scored rounds, {path.stat().st_size / 1e6:.0f} MB")
         told = f"  from answers {plain_s:.1f} s, from sums and {tail} rounds since {kept_s:.1f} s"
         print(f"{told}: {plain_s / kept_s:.0f}x; of either, the memory of skill: {skill_s:.1f} s")
+        print(f"  by CPU time {plain_cpu_s:.1f} s and {kept_cpu_s:.1f} s: {plain_cpu_s / kept_cpu_s:.0f}x")
         print(f"  the same window: {is_same}; sums of each generation: {sizes} MB")
         print(f"  load average {os.getloadavg()[0]:.1f}", flush=True)
 
