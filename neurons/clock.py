@@ -1,6 +1,6 @@
-"""Time as a node counts it: the system's, or a demo's that runs faster.
+"""Time as a node counts it: the system's, a demo's that runs faster, or one that stands where it is put.
 
-Both keep the `Clock` port (`neurons/ports.py`). All instants are UTC epoch milliseconds as integers; a
+All keep the `Clock` port (`neurons/ports.py`). All instants are UTC epoch milliseconds as integers; a
 float appears only as a duration in seconds at the event loop's door.
 """
 
@@ -62,3 +62,27 @@ class SystemClock(ScaledClock):
 
     def __init__(self) -> None:
         super().__init__(sim_origin_ms=0, wall_origin_ms=0, scale=1)
+
+
+class HandClock:
+    """Shows `at_ms` until somebody sets another: for replays and tests with real sockets.
+
+    Its deadlines are real ones, a tenth as long.
+    """
+
+    def __init__(self, at_ms: int) -> None:
+        self.at_ms = at_ms
+
+    def now_ms(self) -> UnixMs:
+        return UnixMs(self.at_ms)
+
+    async def sleep_until(self, at_ms: int) -> None:
+        """Sets the clock there: nobody else keeps this time."""
+        self.at_ms = max(self.at_ms, at_ms)
+        await asyncio.sleep(0)
+
+    def timeout(self, ms: int) -> AbstractAsyncContextManager[object]:
+        return asyncio.timeout(self.wall_seconds(ms))
+
+    def wall_seconds(self, ms: int) -> float:
+        return ms / 10_000

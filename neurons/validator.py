@@ -30,7 +30,8 @@ from neurons.assembly import (
 )
 from neurons.config import parse
 from neurons.entropy import SystemEntropy
-from neurons.market.markets import WatchedMarket, reach_back_ms
+from neurons.market.calendars import calendar_of
+from neurons.market.markets import WatchedMarket, closes_remembered
 from neurons.peers_file import read_miners_file
 from neurons.ports import Store
 from neurons.records import CloseRow
@@ -80,6 +81,7 @@ async def run(settings: ValidatorSettings) -> None:
                 clock,
                 on_grid,
                 earlier=await earlier_closes(store, series.name, newest_ms, on_grid),
+                calendar=calendar_of(series.calendar),
                 rates={venue.label: markets[venue.via].book for venue in series.venues if venue.via},
                 settings=watch_settings(clock),
             )
@@ -118,7 +120,8 @@ async def earlier_closes(store: Store, series: str, newest_ms: int | None, param
     """
     if newest_ms is None:
         return ()
-    reach_ms = max(reach_back_ms(params), first_start_reach_ms(params.time, params.truth))
+    remembered_ms = closes_remembered(params) * params.time.step_ms
+    reach_ms = max(remembered_ms, first_start_reach_ms(params.time, params.truth))
     newest = await store.closes(series, from_ms=newest_ms - reach_ms, to_ms=newest_ms)
     return [
         revision

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
 
+from neurons.market.calendars import TradingCalendar
 from neurons.market.evidence import history_of, no_history, row_of
 from neurons.market.feed import agreed_closes
 from neurons.market.health import VenueHealth
@@ -33,17 +34,18 @@ class WatchedMarket:
         params: NetworkParams,
         *,
         earlier: Sequence[CloseRow] = (),
+        calendar: TradingCalendar | None = None,
         rates: Mapping[str, Rates] | None = None,
-        rules: SettleRules | None = None,
         settings: WatchSettings | None = None,
     ) -> None:
-        """earlier: the last stored closes with all their revisions, by time and revision; the last `reach_back_ms`
-        of them tell about the venues what a node that never stopped would know.  rates: venue -> what
+        """earlier: the last stored closes with all their revisions, by time and revision; `closes_remembered` of them
+        tell about the venues what a node that never stopped would know.  calendar: when the series trades, always
+        unless given.  rates: venue -> what
         converts its quote into the series', for those that need it.
         """
         self._series, self._venues, self._clock, self._params = series, venues, clock, params
         self._earlier, self._settings, self._rates = earlier, settings, rates
-        self._rules = rules or SettleRules.of(params)
+        self._rules = SettleRules.of(params, calendar)
         self.book = RateBook(row for row in earlier if row.revision == 0)
         self._tasks = asyncio.TaskGroup()
         self._watching: asyncio.Task[None] | None = None
@@ -77,14 +79,15 @@ class WatchedMarket:
             self._venues,
             self._clock,
             self._rules,
-            next_close_ms=_next_close(since_ms, self._rules.step_ms),
+            next_close_ms=self._rules.next_close_ms(since_ms),
             history=no_history(self._params),
             rates=self._rates,
             reach_ms=corrections_reach_ms(self._params),
             settings=self._settings,
         )
-        remembered_ms = since_ms - reach_back_ms(self._params)
-        watch.remember(row for row in self._earlier if remembered_ms < row.close_at_ms <= since_ms)
+        instants = sorted({row.close_at_ms for row in self._earlier if row.close_at_ms <= since_ms})
+        remembered = set(instants[-closes_remembered(self._params) :])
+        watch.remember(row for row in self._earlier if row.close_at_ms in remembered)
         self._health = watch.health
         settled: asyncio.Queue[AgreedClose] = asyncio.Queue(_QUEUED_CLOSES)
         self._watching = self._tasks.create_task(watch.run(settled.put), name=f"market {self._series}")
@@ -106,15 +109,16 @@ class SourceMarket:
         params: NetworkParams,
         *,
         earlier: Sequence[CloseRow] = (),
+        calendar: TradingCalendar | None = None,
     ) -> None:
         self._series, self._sources, self._clock, self._params = series, sources, clock, params
-        self._earlier = earlier
+        self._earlier, self._rules = earlier, SettleRules.of(params, calendar)
 
     async def closes(self, *, since_ms: int) -> AsyncGenerator[CloseRow, None]:
         """As the Market port. A recording that ends goes on as missing closes."""
-        rules = SettleRules.of(self._params)
+        rules = self._rules
         history = history_of((row for row in self._earlier if row.close_at_ms <= since_ms), self._params)
-        from_ms = _next_close(since_ms, rules.step_ms)
+        from_ms = rules.next_close_ms(since_ms)
         for close in agreed_closes(self._sources, rules, from_ms=from_ms, to_ms=_FAR_MS, history=history):
             await self._clock.sleep_until(close.close_at_ms + rules.settle_delay_ms)
             yield row_of(close, series=self._series, agreed_at_ms=self._clock.now_ms())
@@ -125,12 +129,7 @@ def corrections_reach_ms(params: NetworkParams) -> int:
     return 2 * params.time.dispute_window_ms
 
 
-def reach_back_ms(params: NetworkParams) -> int:
-    """How much of the stored closes a market must be told when it starts again: all that can still be corrected, and
-    two windows before it, from which the venues are known as they were then."""
-    return corrections_reach_ms(params) + 2 * params.truth.basis_window_steps * params.time.step_ms
-
-
-def _next_close(since_ms: int, step_ms: int) -> int:
-    """The first grid instant after `since_ms`."""
-    return since_ms - since_ms % step_ms + step_ms
+def closes_remembered(params: NetworkParams) -> int:
+    """How many of the stored closes a market must be told when it starts again: all that can still be corrected, and
+    two windows before them, from which the venues are known as they were then."""
+    return corrections_reach_ms(params) // params.time.step_ms + 2 * params.truth.basis_window_steps

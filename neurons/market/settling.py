@@ -10,9 +10,10 @@ all has anything to say nothing is settled: it is likelier that we are cut off.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from neurons.market.calendars import TradingCalendar, calendar_of, next_close_ms
 from neurons.market.candles import check_page
 from neurons.market.health import VenueHealth
 from neurons.market.problems import VenueProblem, unavailable
@@ -26,7 +27,7 @@ from protocol.units import HOUR_MS, MINUTE_MS, PriceE8, UnixMs
 
 @dataclass(frozen=True, slots=True)
 class SettleRules:
-    """The grid and the waiting times, in ms of the node's clock."""
+    """The grid, the instants of it that lie in session, and the waiting times in ms of the node's clock."""
 
     step_ms: int
     settle_delay_ms: int
@@ -34,10 +35,17 @@ class SettleRules:
     """How long a silent venue holds up a close on which the others agree; not once per close but once per silence."""
     give_up_ms: int = 2 * HOUR_MS
     """How long silent venues hold up a close on which the others cannot agree."""
+    calendar: TradingCalendar = field(default_factory=lambda: calendar_of("24/7"))
 
     @classmethod
-    def of(cls, params: NetworkParams) -> SettleRules:
-        return cls(params.time.step_ms, params.time.settle_delay_ms)
+    def of(cls, params: NetworkParams, calendar: TradingCalendar | None = None) -> SettleRules:
+        """The rules of a series that always trades, unless a calendar says otherwise."""
+        rules = cls(params.time.step_ms, params.time.settle_delay_ms)
+        return rules if calendar is None else replace(rules, calendar=calendar)
+
+    def next_close_ms(self, after_ms: int) -> UnixMs:
+        """The first close in session after that instant."""
+        return next_close_ms(self.calendar, after_ms - after_ms % self.step_ms + self.step_ms, step_ms=self.step_ms)
 
 
 class Absence(StrEnum):
@@ -114,7 +122,8 @@ class Settling:
         history: PriceHistory,
         rates: Mapping[str, Rates] | None = None,
     ) -> None:
-        """next_close_ms: the first close to settle, on the grid, after every close that `history` has seen.
+        """next_close_ms: the first close to settle, an instant of the grid after every close that `history` has seen;
+        where the market rests then, the first one after its rest.
         rates: venue -> what converts its quote into the series', for those that need it.
 
         Raises ValueError (ours) when it is off the grid or a venue is named twice.
@@ -124,7 +133,7 @@ class Settling:
         if len(set(venues)) != len(venues):
             raise ValueError(f"a venue is named twice: {list(venues)}")
         self.rules, self.history = rules, history
-        self.next_close_ms = UnixMs(next_close_ms)
+        self.next_close_ms = rules.next_close_ms(next_close_ms - 1)
         self.health = {name: VenueHealth(name) for name in venues}
         self._views = {name: _View(health, {}) for name, health in self.health.items()}
         self._rates = rates or {}
@@ -207,7 +216,7 @@ class Settling:
         self._count_copies(absent)
         self._count_refused(agreement)
         self.history = remember(self.history, self.next_close_ms, agreement)
-        self.next_close_ms = UnixMs(self.next_close_ms + self.rules.step_ms)
+        self.next_close_ms = self.rules.next_close_ms(self.next_close_ms)
         for view in self._views.values():
             self._drop_settled(view)
         return settled

@@ -30,6 +30,7 @@ from protocol.errors import AuguryError
 from protocol.keys import SigningKey
 from protocol.messages import Purpose
 from protocol.params import NetworkParams
+from protocol.rules.calendar import round_times
 from protocol.rules.rounds import UNSCORED_STATES
 from protocol.units import MINUTE_MS, UnixMs
 
@@ -231,7 +232,15 @@ class ValidatorNode:
         )
         if row.close_e8 is None:
             parts.telemetry.record(CloseMissing(series=row.series, close_at_ms=row.close_at_ms, reason=row.reason))
-        parts.publish(f"closes/{row.series}", close_news(row))
+        if self._is_news(row):
+            parts.publish(f"closes/{row.series}", close_news(row))
+
+    def _is_news(self, row: CloseRow) -> bool:
+        """Whether a round that still waits for closes can have it among its steps. What a first start or a long
+        absence is caught up with is told to whoever asks, not announced close by close."""
+        parts = self._parts
+        params = parts.series[row.series].params(parts.params)
+        return parts.clock.now_ms() < round_times(row.close_at_ms, params.time).void_at_ms
 
     async def _retain(self) -> None:
         """Prunes expired nonces and old evidence, every ten minutes."""

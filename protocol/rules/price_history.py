@@ -82,6 +82,7 @@ class _Step:
 class PriceHistory:
     """The reports of one window of steps, oldest first. A value: `with_reports` gives the next one.
 
+    The window is counted in closes that anybody reported, so that it outlasts a night or a weekend without trade.
     step_ms: the grid.  venues: those with a report in the window, by name.
     """
 
@@ -99,12 +100,10 @@ class PriceHistory:
         """
         if self.last_ms is not None and closed_at_ms <= self.last_ms:
             raise ValueError(f"closes come in time order: {closed_at_ms} ms is not after {self.last_ms} ms")
-        from_ms = closed_at_ms - (self.truth.basis_window_steps - 1) * self.step_ms
-        history = self._of_venues(reported)._since(from_ms)
+        history = self._of_venues(reported)
         if reported:
-            step = history._step(closed_at_ms, reported)
-            history = replace(history, steps=(*history.steps, step))
-        return replace(history, last_ms=closed_at_ms)
+            history = replace(history, steps=(*history.steps, history._step(closed_at_ms, reported)))
+        return replace(history._newest(self.truth.basis_window_steps), last_ms=closed_at_ms)
 
     def lessons(self) -> Lessons:
         """What this window teaches. Costs some sorts of window x venues numbers."""
@@ -181,18 +180,13 @@ class PriceHistory:
             return self
         return self._over(tuple(sorted({*self.venues, *reported})))
 
-    def _since(self, from_ms: int) -> PriceHistory:
-        """Without steps older than that, and without venues that reported in none of the others."""
-        expired = 0
-        while expired < len(self.steps) and self.steps[expired].at_ms < from_ms:
-            expired += 1
-        if expired == 0:
-            return self
-        kept = replace(self, steps=self.steps[expired:])
+    def _newest(self, count: int) -> PriceHistory:
+        """The newest so many steps, without venues that reported in none of them."""
+        expired, kept = self.steps[:-count], replace(self, steps=self.steps[-count:])
         lost = {
             name
             for at, name in enumerate(self.venues)
-            if any(step.told[at] != _MISSING for step in self.steps[:expired])
+            if any(step.told[at] != _MISSING for step in expired)
             and all(step.told[at] == _MISSING for step in kept.steps)
         }
         return kept._over(tuple(name for name in self.venues if name not in lost)) if lost else kept

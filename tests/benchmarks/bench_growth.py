@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from neurons.clock import HandClock
 from neurons.entropy import SystemEntropy
 from neurons.store.sqlite import SqliteStore
 from neurons.transport.memory import MemoryCaller, MemoryNetwork
@@ -30,7 +31,6 @@ from tests.benchmarks.bench_gate import VALIDATOR
 from tests.benchmarks.miner_peers import PARAMS, SERIES, quiet_telemetry
 from tests.benchmarks.pictures import growth_picture
 from tests.benchmarks.stored_network import CHALLENGE, fill
-from tests.support.hand_clock import HandClock
 
 NOW_MS = 1_760_000_100_000
 

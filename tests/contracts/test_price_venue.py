@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import numpy as np
 import pytest
 
+from neurons.clock import HandClock
 from neurons.market.candles import CandleArrays
 from neurons.market.dialects.known import DIALECTS
 from neurons.market.generated import GeneratedMarket, MarketShape
@@ -18,7 +19,6 @@ from neurons.market.sources import CandleSource, MemoryVenue
 from neurons.market.venues import LiveVenue
 from neurons.ports import Candle, PriceVenue, VenueUnavailable
 from protocol.units import MINUTE_MS
-from tests.support.hand_clock import HandClock
 
 STEP_MS = 5 * MINUTE_MS
 START_MS = 1_750_000_200_000

@@ -23,7 +23,7 @@ TINY = replace(
 )
 START_MS = ANCHOR - 7 * MINUTE_MS
 END_MS = ANCHOR + 38 * MINUTE_MS + 7 * SECOND_MS
-FIRST = 30
+FIRST = 90
 """Earlier writes are those of start and registration, before there is anything to lose."""
 EVERY = 5
 """Every fifth write is tried, a different fifth before and after the write: all of them take half a minute."""

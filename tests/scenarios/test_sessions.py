@@ -6,24 +6,21 @@ the weekend, into the Monday after. A round has 24 steps of which at least half 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from neurons.market.calendars import calendar_of, next_close_ms
-from neurons.market.evidence import history_of, row_of
+from neurons.market.calendars import calendar_of
 from neurons.market.generated import GeneratedMarket, MarketShape
-from neurons.market.settling import AgreedClose
-from neurons.ports import Clock
+from neurons.market.markets import SourceMarket
 from neurons.records import CloseRow, RoundRow
 from neurons.store.memory import MemoryStore
 from neurons.validating.series import FollowedSeries
 from protocol import codec
 from protocol.rules.calendar import steps_in_session
-from protocol.rules.prices import PriceReport, agree_close, remember
 from protocol.units import HOUR_MS, PriceE8, UnixMs
 from tests.support.brisk import BRISK, PATHS, POINT
 from tests.support.eventful import execute, findings_of, on_disk
@@ -49,32 +46,6 @@ def at(text: str) -> UnixMs:
 THURSDAY, MONDAY, NOON = at("2025-07-03 08:00"), at("2025-07-07 08:00"), at("2025-07-07 13:02")
 
 
-@dataclass(frozen=True)
-class StockMarket:
-    """Closes agreed from three generated venues, each when its time has come, and none out of session."""
-
-    clock: Clock
-    held: Sequence[CloseRow]
-    calendar = calendar_of("XNYS")
-    sources = GeneratedMarket(MarketShape(3)).sources()
-
-    async def closes(self, *, since_ms: int) -> AsyncIterator[CloseRow]:
-        step_ms, delay_ms = SESSIONS.time.step_ms, SESSIONS.time.settle_delay_ms
-        history = history_of(self.held, SESSIONS)
-        at = next_close_ms(self.calendar, since_ms + 1, step_ms=step_ms)
-        while True:
-            await self.clock.sleep_until(at + delay_ms)
-            reports = tuple(
-                PriceReport(source.label, candle.close_e8, UnixMs(at + delay_ms))
-                for source in self.sources
-                for candle in source.candles(at - step_ms, at).candles()
-            )
-            agreement = agree_close(reports, history)
-            history = remember(history, at, agreement)
-            yield row_of(AgreedClose(at, agreement, reports), series=SERIES, agreed_at_ms=self.clock.now_ms())
-            at = next_close_ms(self.calendar, at + step_ms, step_ms=step_ms)
-
-
 class StockWorld(World):
     """A World whose one series trades like US stocks."""
 
@@ -84,7 +55,10 @@ class StockWorld(World):
 
     async def start_validator(self):
         held = await self.validator_store.closes(SERIES, from_ms=0, to_ms=2**60)
-        self.market = StockMarket(self.clock, held)  # type: ignore[assignment]
+        sources = {source.label: source for source in GeneratedMarket(MarketShape(3)).sources()}
+        self.market = SourceMarket(  # type: ignore[assignment]
+            SERIES, sources, self.clock, SESSIONS, earlier=held, calendar=calendar_of("XNYS")
+        )
         return await super().start_validator()
 
 

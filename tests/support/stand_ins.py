@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from neurons.clock import HandClock
 from neurons.market.generated import GeneratedMarket, MarketShape, VenueShape
 from neurons.market.history.download import Patience
 from neurons.market.history.request import HistoryRequest, instant_ms, request_of
 from neurons.market.server import PriceServer
 from neurons.market.sources import CandleSource
-from tests.support.hand_clock import HandClock
 
 NOW_MS = instant_ms("2023-06-01")
 HASTY = Patience(tries=3, first_wait_s=0.01, longest_wait_s=0.02, save_every_s=0.0)

@@ -48,8 +48,9 @@ SHORT_HISTORY: NetworkParams = replace(
     network="augury-test",
     time=replace(MAIN.time, min_history_steps=60),
     loss=replace(MAIN.loss, sigma_window_steps=288),
+    truth=replace(MAIN.truth, basis_window_steps=24),
 )
-"""MAIN, but a round needs five hours of history instead of thirty days."""
+"""MAIN, but a round needs five hours of history instead of thirty days, and venues are known in two hours."""
 
 
 class SeededEntropy:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from aiohttp import web
 
+from neurons.clock import HandClock
 from neurons.market.candles import CandleArrays
 from neurons.market.exchanges import habits_of, kraken_pair, listed, pointed_at
 from neurons.market.faults import Faults
@@ -20,7 +21,6 @@ from neurons.market.server import PriceServer
 from neurons.market.venues import LiveVenue
 from neurons.ports import VenueUnavailable
 from protocol.units import MINUTE_MS
-from tests.support.hand_clock import HandClock
 
 STEP_MS = 5 * MINUTE_MS
 START_MS = 1_750_000_200_000

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from neurons.clock import ScaledClock
+from neurons.clock import HandClock, ScaledClock
 from neurons.market.finality import MOST_SKEW_MS, believed_clock, final_candles
 from neurons.market.problems import VenueProblem, problem_of
 from neurons.ports import Candle, VenueUnavailable
 from protocol.units import PriceE8, UnixMs
-from tests.support.hand_clock import HandClock
 
 STEP_MS = 300_000
 DELAY_MS = 30_000

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from neurons.clock import HandClock
 from neurons.market.guard import (
     LIFE,
     Breaker,
@@ -25,7 +26,6 @@ from neurons.market.guard import (
 from neurons.market.problems import VenueProblem, problem_of, unavailable
 from neurons.ports import CandlePage, VenueUnavailable
 from protocol.units import HOUR_MS, MINUTE_MS, SECOND_MS
-from tests.support.hand_clock import HandClock
 from tests.support.world import SeededEntropy
 
 NOW_MS = 1_750_000_200_000

@@ -11,13 +11,13 @@ from typing import Any
 import aiohttp
 import pytest
 
+from neurons.clock import HandClock
 from neurons.market.candles import text_of_price
 from neurons.market.faults import Faults
 from neurons.market.generated import GeneratedMarket, GeneratedSource, MarketShape
 from neurons.market.server import PriceServer
 from protocol.errors import InvalidSetting
 from protocol.units import MINUTE_MS
-from tests.support.hand_clock import HandClock
 
 STEP_MS = 5 * MINUTE_MS
 START_MS = 1_750_000_200_000

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neurons.clock import HandClock
 from neurons.market.candles import CandleArrays
 from neurons.market.exchanges import pointed_at
 from neurons.market.faults import Faults
@@ -22,7 +23,6 @@ from neurons.market.venues import LiveVenue, candle_from_row
 from neurons.ports import VenueUnavailable
 from protocol.errors import InvalidSetting
 from protocol.units import MINUTE_MS
-from tests.support.hand_clock import HandClock
 
 STEP_MS = 5 * MINUTE_MS
 START_MS = 1_750_000_200_000

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
 import pytest
 
+from neurons.clock import HandClock
 from neurons.market.evidence import close_of, history_of, no_history, row_of
 from neurons.market.faults import Faults
 from neurons.market.feed import agreed_closes
@@ -23,7 +24,6 @@ from neurons.ports import CandlePage, Market, PriceVenue
 from neurons.records import CloseRow
 from protocol.params import MAIN
 from protocol.units import DAY_MS, MINUTE_MS, UnixMs
-from tests.support.hand_clock import HandClock
 from tests.support.virtual_time import START_MS, VirtualClock, run_virtual
 
 STEP_MS = 5 * MINUTE_MS

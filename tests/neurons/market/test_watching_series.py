@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
 import numpy as np
 
+from neurons.market.calendars import calendar_of
 from neurons.market.candles import CandleArrays
 from neurons.market.evidence import close_of
 from neurons.market.generated import GeneratedMarket, MarketShape, VenueShape
@@ -260,3 +262,21 @@ def test_after_a_restart_corrections_of_closes_from_before_it_are_still_found_on
     _, told, again = run_virtual(main())
     assert {at_ms} == {row.close_at_ms for row in told if row.revision}
     assert [] == [row for row in again if row.revision]
+
+
+def test_a_series_that_rests_is_watched_in_session_only_and_known_again_on_monday():
+    stocks = calendar_of("XNYS")
+
+    async def main() -> list[CloseRow]:
+        clock = VirtualClock()  # a Sunday
+        watched = WatchedMarket("SPY-USD", memory_venues(clock, MARKET.sources()), clock, PARAMS, calendar=stocks)
+        return await rows_of(watched, since_ms=ORIGIN_MS, enough=until(START_MS + DAY_MS))
+
+    rows = run_virtual(main())
+    instants = [row.close_at_ms for row in rows]
+    assert stocks.closes_between(ORIGIN_MS + 1, instants[-1], step_ms=STEP_MS) == instants
+    before, after = (at for at in itertools.pairwise(instants) if at[1] - at[0] > DAY_MS).__next__()
+    monday = next(row for row in rows if row.close_at_ms == after)
+    assert (2 * DAY_MS, START_MS) < (after - before, after)
+    assert any(v.adjusted_e8 != v.worth_e8 for v in close_of(monday).agreement.verdicts)
+    assert monday.agreed_at_ms < after + RULES.settle_delay_ms + 2 * STEP_MS

@@ -329,6 +329,15 @@ def test_a_move_across_a_missing_close_is_no_step():
     assert 0 == remember(history, 5 * STEP, agreement).lessons().move
 
 
+def test_what_is_known_of_venues_outlasts_a_weekend_without_closes():
+    monday = 40 + 3 * 288
+    agreement = agree_close(reports(BTC, BTC + 4 * BP, BTC - 4 * BP, BTC + BP, BTC + 22 * BP), LIVED)
+    after = remember(LIVED, monday * STEP, agreement)
+
+    assert LIVED.steps[1:] == after.steps[:-1]
+    assert LIVED.lessons().bases.keys() == after.lessons().bases.keys()
+
+
 def test_closes_come_in_time_order():
     with pytest.raises(ValueError, match="time order"):
         LIVED.with_reports(39 * STEP, {})

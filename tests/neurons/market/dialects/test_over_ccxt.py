@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from neurons.clock import HandClock
 from neurons.market.candles import price_from_text
 from neurons.market.dialects.known import DIALECTS
 from neurons.market.recorded import read_recording, with_stand_in
 from neurons.market.server import PriceServer
 from protocol.units import MINUTE_MS
-from tests.support.hand_clock import HandClock
 from tests.support.recordings import recordings_or_skip
 from tests.support.stand_in import NOW_MS, RUNNING_MS, STEP_MS, SYMBOLS, client_of, gapless_source, stand_in
 from tests.support.stepped_clock import SteppedClock
