@@ -10,8 +10,6 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from protocol.units import HOUR_MS, MINUTE_MS
-
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Endpoint = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$")]
 SeriesName = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,12}-[A-Z0-9]{2,12}$")]
@@ -20,12 +18,13 @@ FilePath = Annotated[Path, AfterValidator(Path.expanduser)]
 Step = Literal["1m", "5m", "15m", "30m", "1h"]
 
 STEPS_MS: Final[dict[Step, int]] = {
-    "1m": MINUTE_MS,
-    "5m": 5 * MINUTE_MS,
-    "15m": 15 * MINUTE_MS,
-    "30m": 30 * MINUTE_MS,
-    "1h": HOUR_MS,
+    "1m": 60_000,
+    "5m": 300_000,
+    "15m": 900_000,
+    "30m": 1_800_000,
+    "1h": 3_600_000,
 }
+"""Written out: settings are read before numpy may be loaded, which the units bring along."""
 
 
 class Section(BaseModel):

@@ -51,14 +51,16 @@ class Broadcast:
         self._over = asyncio.Event()
         self._parting = b""
 
-    async def run(self, request: web.Request, opening: Heard) -> web.WebSocketResponse:
+    async def run(self, request: web.Request, opening: Heard) -> web.StreamResponse:
         """Serves until the client goes, is dropped, or `end` is called."""
         self._request = request
         self._line = Line(request.path)
         try:
             await self._socket.prepare(request)
-        except ConnectionError:  # the client left while it was being answered
-            return self._socket
+        except ConnectionError:
+            # The client left while it was being answered: aiohttp takes an answer that cannot be sent, but no stream
+            # that never began.
+            return web.Response(status=400)
         self._take(opening)
         tasks = [asyncio.create_task(work()) for work in (self._hear, self._watch, self._send, self._over.wait)]
         try:
