@@ -161,13 +161,30 @@ class Forecaster(ABC):
         if not seen:
             return []
         chances = [_chance(seed, window.series) for window in seen]
-        answers = self.simulate(seen, steps=max(leads) + steps, paths=self.oversample * paths, chances=chances)
+        answers = self.simulate_after(seen, leads, steps=steps, paths=self.oversample * paths, chances=chances)
         if len(answers) != len(seen):
             raise BrokenModel(f"model {self.name!r} answered {len(answers)} of {len(seen)} windows", model=self.name)
         return [
-            self._finished(_from_anchor(answer, own_lead, steps), steps=steps, paths=paths, series=window.series)
-            for answer, own_lead, window in zip(answers, leads, seen, strict=True)
+            self._finished(answer, steps=steps, paths=paths, series=window.series)
+            for answer, window in zip(answers, seen, strict=True)
         ]
+
+    def simulate_after(
+        self,
+        windows: Sequence[Window],
+        leads: Sequence[int],
+        *,
+        steps: int,
+        paths: int,
+        chances: Sequence[np.random.Generator],
+    ) -> list[Forecast]:
+        """Log-returns 1..steps from the close `lead` steps after each window's last row.
+
+        Here: simulated from the last close on and shifted, path by path. A model that knows the law of a return
+        between two later closes says so itself.
+        """
+        answers = self.simulate(windows, steps=max(leads) + steps, paths=paths, chances=chances)
+        return [_from_anchor(answer, lead, steps) for answer, lead in zip(answers, leads, strict=False)]
 
     def _finished(self, forecast: Forecast, *, steps: int, paths: int, series: str) -> Forecast:
         """The forecast thinned and as float32, or BrokenModel: NaN and absurd numbers never leave the node."""

@@ -19,9 +19,10 @@ _CLASSES: Final = {
     "drift": ("mining_objects.models.drift", "Drift"),
     "ridge": ("mining_objects.models.ridge", "Ridge"),
     "ewma": ("mining_objects.models.ewma", "Ewma"),
+    "har": ("mining_objects.models.har", "Har"),
     "lstm": ("mining_objects.models.lstm", "Lstm"),
 }
-_LEARNT: Final = frozenset({"lstm"})
+_LEARNT: Final = frozenset({"har", "lstm"})
 """Models that take weights and a device."""
 
 NAMES: Final = tuple(_CLASSES)

@@ -69,7 +69,9 @@ class Ewma(Forecaster):
         half = (paths + 1) // 2
         drawn = residuals[chance.integers(0, len(residuals), size=(steps, half))]
         drawn *= chance.choice((-1.0, 1.0), size=(steps, half))
-        walked = _walk(drawn, levels[-1], np.asarray(config.half_lives), weights) * shape[hour_of(ahead)][:, None]
+        walked = (
+            feedback_walk(drawn, levels[-1], np.asarray(config.half_lives), weights) * shape[hour_of(ahead)][:, None]
+        )
         one_side = np.cumsum(walked, axis=0).T
         return np.concatenate([one_side, -one_side])[:paths]
 
@@ -119,7 +121,7 @@ def _day_shape(total: Floats, count: NDArray[np.int64]) -> Floats:
     return shape
 
 
-def _walk(residuals: Floats, levels: Floats, half_lives: Floats, weights: Floats) -> Floats:
+def feedback_walk(residuals: Floats, levels: Floats, half_lives: Floats, weights: Floats) -> Floats:
     """Clock-free moves, shape (steps, m): each is its residual times the level its own path has reached."""
     keep = (0.5 ** (1.0 / half_lives))[:, None]
     running = np.repeat(levels[:, None], residuals.shape[1], axis=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,10 +12,10 @@ from mining_objects.base_mining_model import Window
 from mining_objects.errors import UnknownModel
 from mining_objects.models.ewma import clock_shape, hour_of
 from mining_objects.models.ridge import continue_autoregression, fit_autoregression
-from protocol.errors import InvalidSetting
+from protocol.errors import InvalidSetting, TooLittleHistory
 from tests.support.windows import walk_window
 
-CLASSICAL = ("flat", "drift", "ridge", "ewma")
+CLASSICAL = tuple(name for name in models.NAMES if name != "lstm")
 
 
 @pytest.mark.parametrize("name", CLASSICAL)
@@ -44,6 +46,43 @@ def test_a_window_in_which_nothing_moves_gives_a_finite_answer(name):
     answer = models.create(name).forecast([still], steps=10, paths=64, seed=7)[0]
 
     np.testing.assert_array_equal(np.zeros((64, 10)), answer.paths)
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_no_candle_after_the_window_changes_an_answer_and_the_newest_one_does(name):
+    window = walk_window(2_300, series="A")
+    model = models.create(name)
+
+    def answer(changed_row, seen):
+        shaken = {
+            n: np.where(np.arange(len(window)) >= changed_row, 1.01, 1.0) * getattr(window, n)
+            for n in ("open", "high", "low", "close")
+        }
+        return model.forecast([replace(window, **shaken).rows(0, seen)], steps=5, paths=64, seed=1, lead=1)[0].paths
+
+    np.testing.assert_array_equal(answer(9_999, 2_250), answer(2_250, 2_250))
+    assert not np.array_equal(answer(9_999, 2_251), answer(2_250, 2_251))
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_a_window_that_is_too_short_or_without_a_close_is_refused_by_name(name):
+    model = models.create(name)
+    empty = walk_window(300, gaps=tuple(range(300)))
+
+    with pytest.raises(TooLittleHistory, match=name):
+        model.forecast([walk_window(model.least - 1)], steps=5, paths=64, seed=1)
+    with pytest.raises(TooLittleHistory, match="no close"):
+        model.forecast([empty], steps=5, paths=64, seed=1)
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+@pytest.mark.parametrize("steps", [100, 289])
+def test_a_wild_market_gives_a_finite_answer_within_the_limit(name, steps):
+    wild = walk_window(9_000, sigma=5e-3, gaps=tuple(range(8_000, 8_100)))
+    answer = models.create(name).forecast([wild], steps=steps, paths=64, seed=7, lead=1)[0]
+
+    assert np.isfinite(answer.paths).all()
+    assert 2.0 >= np.abs(answer.paths).max() > 1e-3
 
 
 def test_flat_spreads_as_the_baseline_says():
@@ -97,7 +136,7 @@ def test_monday_is_a_working_day_and_sunday_is_not():
 
 
 def test_an_unknown_model_is_answered_with_the_known_names():
-    with pytest.raises(UnknownModel, match=r"'lstn'.*flat, drift, ridge, ewma, lstm"):
+    with pytest.raises(UnknownModel, match=r"'lstn'.*flat, drift, ridge, ewma, .*lstm"):
         models.create("lstn")
 
 

@@ -1,0 +1,186 @@
+"""Models asked at every hour of a period and scored step by step, beside four ways to guess one volatility.
+
+Evaluation by the network's rules, capped and scaled, is in `evaluation`; here is what lies under it: the CRPS of each
+step in log-returns, exact for the answers' own law, how often outcomes fell into the middle of it, and references
+that need no paths because the CRPS of a Gaussian has a closed form.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mining_objects.base_mining_model import Floats, Forecaster, Window
+from mining_objects.causal import ewma, rolling_mean
+from protocol.units import DAY_MS, HOUR_MS
+
+CENTRAL: Final = (0.5, 0.8, 0.95)
+"""Parts of a law, around its median, whose coverage is counted."""
+MONTH_STEPS: Final = 30 * 288
+RESAMPLES: Final = 4_000
+
+_erf = np.vectorize(math.erf, otypes=[float])
+_ERF_GRID: Final = np.linspace(-6.0, 6.0, 12_001)
+_ERF: Final = _erf(_ERF_GRID)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The questions of a period: the row of each anchor close, and what followed.
+
+    at_ms: (n,), the anchors.  rows: (n,).  truth: (n, steps), log-returns from the anchor, NaN where none is known.
+    """
+
+    window: Window
+    lead: int
+    at_ms: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    truth: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """crps, inside: by step. crps: (n, steps), log-return.  inside: (n, steps, 3), whether the outcome lay in CENTRAL's
+    intervals.  point: (n, steps), the point path; zeros for references."""
+
+    crps: Floats
+    inside: NDArray[np.bool_]
+    point: Floats
+
+
+def ask_hourly(window: Window, from_ms: int, until_ms: int, *, steps: int, lead: int, every: int = 1) -> Asked:
+    """Every hour T in [from_ms, until_ms) whose close is known, with 30 days before it and all steps in the period."""
+    ends = window.open_time_ms + window.step_ms
+    hourly = (ends % (every * HOUR_MS) == 0) & (ends >= from_ms) & (ends + steps * window.step_ms <= until_ms)
+    rows = np.flatnonzero(hourly & ~np.isnan(window.close))
+    rows = rows[(rows + steps < len(window)) & (rows - lead >= MONTH_STEPS)]
+    log_close = np.log(window.close)
+    truth = log_close[rows[:, None] + np.arange(1, steps + 1)] - log_close[rows][:, None]
+    kept = ~np.isnan(truth[:, -1])
+    return Asked(window, lead, ends[rows[kept]], rows[kept], truth[kept])
+
+
+def score_model(
+    model: Forecaster,
+    asked: Asked,
+    *,
+    paths: int,
+    seed: int = 1,
+    watch: Callable[[Iterable[int]], Iterable[int]] = iter,
+) -> Scored:
+    """One forecast at each anchor, from the candles that end `lead` steps before it. watch: a bar, if one is wanted."""
+    window, steps = asked.window, asked.truth.shape[1]
+    scored = Scored(
+        np.empty(asked.truth.shape), np.empty((*asked.truth.shape, 3), np.bool_), np.empty(asked.truth.shape)
+    )
+    for i in watch(range(len(asked.rows))):
+        known = int(asked.rows[i]) + 1 - asked.lead
+        past = window.rows(max(0, known - model.lookback), known)
+        chance = seed + int(asked.at_ms[i]) // window.step_ms
+        (forecast,) = model.forecast([past], steps=steps, paths=paths, seed=chance, lead=asked.lead)
+        members = np.sort(forecast.paths.astype(np.float64), axis=0)
+        scored.crps[i] = ensemble_crps(members, asked.truth[i])
+        scored.inside[i] = _within(members, asked.truth[i])
+        scored.point[i] = forecast.point
+    return scored
+
+
+def score_gaussian(scale: Floats, asked: Asked) -> Scored:
+    """A driftless normal law at each step. scale: (n, steps), its deviation."""
+    z = asked.truth / scale
+    inside = np.stack([np.abs(z) <= _normal_score(0.5 + part / 2.0) for part in CENTRAL], axis=2)
+    return Scored(gaussian_crps(asked.truth, scale), inside, np.zeros(asked.truth.shape))
+
+
+def ensemble_crps(members: Floats, truth: Floats) -> Floats:
+    """CRPS of each step's own law. members: (m, steps), rising along m.  truth: (steps,).  NaN where truth is.
+
+    The float twin of protocol.rules.scores.crps_numerators, whose formula and sources stand there.
+    """
+    m = len(members)
+    spread = (np.arange(1 - m, m, 2) @ members) / m**2
+    crps: Floats = np.abs(members - truth).mean(axis=0) - spread
+    return crps
+
+
+def gaussian_crps(truth: Floats, scale: Floats) -> Floats:
+    """CRPS of a driftless normal law; source as in losses.gaussian_crps."""
+    z = truth / scale
+    density = np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
+    erf = np.interp(z / math.sqrt(2.0), _ERF_GRID, _ERF)
+    crps: Floats = scale * (z * erf + 2.0 * density - 1.0 / math.sqrt(math.pi))
+    return crps
+
+
+def one_volatility(asked: Asked, how: str) -> Floats:
+    """Shape (n, steps): sigma * sqrt(k), sigma known at the newest candle.
+
+    how: "constant", of all candles so far; "month", of the last 30 days; or a half-life in steps of an EWMA, "72".
+    """
+    squares = asked.window.log_returns() ** 2
+    if how == "constant":
+        known = ~np.isnan(squares)
+        mean = np.cumsum(np.where(known, squares, 0.0)) / np.maximum(np.cumsum(known), 1)
+    elif how == "month":
+        mean = rolling_mean(squares, MONTH_STEPS)
+    else:
+        mean = ewma(squares, float(how))
+    sigma: Floats = np.sqrt(mean[asked.rows - asked.lead])
+    return sigma[:, None] * np.sqrt(np.arange(1, asked.truth.shape[1] + 1))
+
+
+def gain_over(mine: Floats, other: Floats, at_ms: NDArray[np.int64], *, seed: int = 1) -> tuple[float, float, float]:
+    """1 - mean of mine / mean of other, and the 2.5% and 97.5% quantiles of a bootstrap over blocks of whole days.
+
+    mine, other: (n,), losses of the same questions.  Blocks are two days, drawn with replacement: answers reach over
+    midnight, so that neighbouring days are not independent.
+    """
+    _, block = np.unique(at_ms // (2 * DAY_MS), return_inverse=True)
+    a, b = np.bincount(block, weights=mine), np.bincount(block, weights=other)
+    drawn = np.random.default_rng(seed).integers(0, len(a), size=(RESAMPLES, len(a)))
+    gains = 1.0 - a[drawn].sum(axis=1) / b[drawn].sum(axis=1)
+    low, high = np.quantile(gains, (0.025, 0.975))
+    return float(1.0 - a.sum() / b.sum()), float(low), float(high)
+
+
+def coverage(inside: NDArray[np.bool_], at_ms: NDArray[np.int64], *, seed: int = 1) -> tuple[float, float, float]:
+    """How often outcomes lay inside, with the interval of the same bootstrap. inside: (n,)."""
+    mean, low, high = gain_over(1.0 - inside.astype(np.float64), np.ones(len(inside)), at_ms, seed=seed)
+    return mean, low, high
+
+
+def mean_losses(scored: Mapping[str, Scored], scale: Floats | None = None) -> dict[str, Floats]:
+    """(n,) for each: the mean CRPS over steps, in log-returns, or over `scale`, (n, steps), as the rules do."""
+    unit = 1.0 if scale is None else scale
+    return {name: np.nanmean(one.crps / unit, axis=1) for name, one in scored.items()}
+
+
+def best_half_life(window: Window, from_ms: int, until_ms: int, *, steps: int, lead: int, tried: Sequence[str]) -> str:
+    """The half-life whose Gaussian walk has the lowest CRPS in a period, hour by hour."""
+    asked = ask_hourly(window, from_ms, until_ms, steps=steps, lead=lead)
+    return min(tried, key=lambda h: float(np.nanmean(gaussian_crps(asked.truth, one_volatility(asked, h)))))
+
+
+def _within(members: Floats, truth: Floats) -> NDArray[np.bool_]:
+    """(steps, 3): whether the truth lies between the members' quantiles (i - 1/2) / m around the median."""
+    place = np.arange(len(members)) + 0.5
+    sides = []
+    for part in CENTRAL:
+        low = (1.0 - part) / 2.0 * len(members)
+        at = int(np.clip(np.searchsorted(place, low), 1, len(members) - 1))
+        share = (low - place[at - 1]) / (place[at] - place[at - 1])
+        below = members[at - 1] + share * (members[at] - members[at - 1])
+        above = members[-at] + share * (members[-at - 1] - members[-at])
+        sides.append((truth >= below) & (truth <= above))
+    return np.stack(sides, axis=1)
+
+
+def _normal_score(level: float) -> float:
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf(level)

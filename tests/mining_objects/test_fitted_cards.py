@@ -1,0 +1,67 @@
+"""Fitted numbers in a readable card: kept to six digits, refused when edited, foreign or of another shape."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from mining_objects.errors import BrokenCheckpoint
+from mining_objects.fitted_cards import load_card, save_card
+
+SHAPES = {"weights": (2, 3)}
+NUMBERS = {"weights": np.array([[1.0, 1 / 3, -2e-9], [123456.789, 0.0, 5.0]])}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    save_card(tmp_path, model="har", numbers=NUMBERS, training={"until": "2025-01-01"})
+    return tmp_path
+
+
+def test_numbers_come_back_to_six_digits(folder):
+    found = load_card(folder, model="har", shapes=SHAPES)["weights"]
+
+    np.testing.assert_allclose(NUMBERS["weights"], found, rtol=5e-6)
+    assert 0.333333 == found[0, 1]
+
+
+def _edit(folder, change):
+    card = json.loads((folder / "card.json").read_text())
+    change(card)
+    (folder / "card.json").write_text(json.dumps(card))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda card: card["numbers"]["weights"][0].__setitem__(0, 1.5), "damaged or edited"),
+        (lambda card: card.update(model="garch"), "'garch' model, not 'har'"),
+        (lambda card: card.update(format="augury/checkpoint/1"), "no card of format"),
+    ],
+)
+def test_an_edited_or_foreign_card_is_refused(folder, change, sentence):
+    _edit(folder, change)
+
+    with pytest.raises(BrokenCheckpoint, match=sentence):
+        load_card(folder, model="har", shapes=SHAPES)
+
+
+def test_an_absent_unreadable_or_misshapen_card_is_refused(folder, tmp_path):
+    with pytest.raises(BrokenCheckpoint, match="want \\(3, 3\\)"):
+        load_card(folder, model="har", shapes={"weights": (3, 3)})
+    with pytest.raises(BrokenCheckpoint, match="want \\['season'\\]"):
+        load_card(folder, model="har", shapes={"season": (3, 3)})
+    with pytest.raises(BrokenCheckpoint, match="No such file"):
+        load_card(tmp_path / "nowhere", model="har", shapes=SHAPES)
+    (folder / "card.json").write_text("{")
+    with pytest.raises(BrokenCheckpoint, match="no JSON"):
+        load_card(folder, model="har", shapes=SHAPES)
+
+
+def test_numbers_that_are_not_finite_are_refused(tmp_path):
+    save_card(tmp_path, model="har", numbers={"weights": np.full((2, 3), np.nan)}, training={})
+
+    with pytest.raises(BrokenCheckpoint, match="not finite"):
+        load_card(tmp_path, model="har", shapes=SHAPES)

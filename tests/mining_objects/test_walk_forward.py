@@ -1,0 +1,141 @@
+"""Step-by-step scores: equal to the rules' own, aligned, blind to the future, with honest intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from mining_objects import models
+from mining_objects.base_mining_model import Forecast, Forecaster, Window
+from mining_objects.walk_forward import (
+    ask_hourly,
+    best_half_life,
+    coverage,
+    ensemble_crps,
+    gain_over,
+    gaussian_crps,
+    mean_losses,
+    one_volatility,
+    score_gaussian,
+    score_model,
+)
+from protocol.rules.scores import crps_numerators, quantize_answer
+from protocol.units import DAY_MS, HOUR_MS, NANO
+from tests.support.windows import STEP_MS, walk_window
+
+WINDOW = walk_window(36 * 288, gaps=(35 * 288 + 7,))
+ASKED = ask_hourly(WINDOW, 0, WINDOW.end_ms, steps=20, lead=1)
+
+
+class Knowing(Forecaster):
+    """Answers what will happen: only a test may."""
+
+    name: ClassVar[str] = "knowing"
+    lookback, least = 10, 1
+
+    def simulate(
+        self, windows: Sequence[Window], *, steps: int, paths: int, chances: Sequence[np.random.Generator]
+    ) -> list[Forecast]:
+        row = int(np.searchsorted(WINDOW.open_time_ms, windows[0].end_ms))
+        known = np.nan_to_num(np.log(WINDOW.close[row : row + steps] / WINDOW.close[row - 1]))
+        return [Forecast(point=known, paths=np.tile(known, (paths, 1)))]
+
+
+def test_anchors_stand_on_the_hour_after_a_month_and_leave_room_for_the_steps():
+    assert (ASKED.at_ms % HOUR_MS == 0).all()
+    assert ASKED.rows[0] - ASKED.lead >= 30 * 288
+    assert ASKED.at_ms[-1] + 20 * STEP_MS <= WINDOW.end_ms
+    np.testing.assert_array_equal(WINDOW.open_time_ms[ASKED.rows] + STEP_MS, ASKED.at_ms)
+    assert np.isnan(ASKED.truth).any()
+    assert not np.isnan(ASKED.truth[:, -1]).any()
+
+
+def test_one_who_knows_the_future_loses_nothing():
+    scored = score_model(Knowing(), ASKED, paths=64)
+
+    np.testing.assert_allclose(0.0, np.nan_to_num(scored.crps), atol=1e-6)
+    known = ~np.isnan(ASKED.truth)
+    np.testing.assert_allclose(ASKED.truth[known], scored.point[known], atol=1e-6)
+
+
+def test_the_crps_is_that_of_the_rules():
+    chance = np.random.default_rng(1)
+    paths = (1e-3 * chance.standard_normal((100, 20))).astype(np.float32)
+    truth = 1e-3 * chance.standard_normal(20)
+    settled = quantize_answer(paths, max_abs_return_nano=2 * NANO)
+    exact = crps_numerators(settled[None], [round(y * NANO) for y in truth])[0] / 100**2 / NANO
+
+    np.testing.assert_allclose(exact, ensemble_crps(np.sort(paths.astype(np.float64), axis=0), truth), atol=2e-9)
+
+
+def test_the_gaussian_crps_is_that_of_many_members():
+    members = np.sort(np.random.default_rng(2).standard_normal((200_000, 1)), axis=0)
+
+    for y in (-3.0, 0.0, 0.4, 2.0):
+        wanted = ensemble_crps(members, np.array([y]))[0]
+        assert wanted == pytest.approx(float(gaussian_crps(np.array([y]), np.ones(1))[0]), abs=4e-3)
+
+
+def test_a_gaussian_of_the_right_size_covers_what_it_should():
+    scored = score_gaussian(np.full((5_000, 1), 2.0), _asked_of(2.0 * np.random.default_rng(3).standard_normal(5_000)))
+
+    np.testing.assert_allclose([0.5, 0.8, 0.95], scored.inside.mean(axis=(0, 1)), atol=0.02)
+
+
+def test_an_ensemble_is_covered_like_the_law_it_stands_for():
+    model = models.create("flat")
+    scored = score_model(model, ASKED, paths=256)
+    gaussian = score_gaussian(one_volatility(ASKED, "288"), ASKED)
+
+    np.testing.assert_allclose(gaussian.inside.mean(axis=(0, 1)), scored.inside.mean(axis=(0, 1)), atol=0.03)
+    np.testing.assert_allclose(np.nanmean(gaussian.crps), np.nanmean(scored.crps), rtol=0.01)
+
+
+@pytest.mark.parametrize("how", ["constant", "month", "36"])
+def test_a_reference_sees_nothing_after_the_newest_candle(how):
+    row = int(ASKED.rows[50])
+    shaken = replace(WINDOW, close=np.where(np.arange(len(WINDOW)) >= row, WINDOW.close * 1.3, WINDOW.close))
+    there = one_volatility(replace(ASKED, window=shaken), how)
+
+    np.testing.assert_allclose(one_volatility(ASKED, how)[50], there[50], rtol=1e-12)
+    assert not np.allclose(one_volatility(ASKED, how)[52], there[52])
+
+
+def test_the_best_half_life_of_changing_volatility_is_a_short_one():
+    assert "36" == best_half_life(WINDOW, 0, WINDOW.end_ms, steps=5, lead=1, tried=("36", "288", "2000"))
+
+
+def test_losses_are_means_over_the_known_steps_and_may_be_scaled():
+    scored = {"a": score_gaussian(one_volatility(ASKED, "288"), ASKED)}
+    unit = one_volatility(ASKED, "288")
+
+    np.testing.assert_allclose(np.nanmean(scored["a"].crps, axis=1), mean_losses(scored)["a"])
+    np.testing.assert_allclose(np.nanmean(scored["a"].crps / unit, axis=1), mean_losses(scored, unit)["a"])
+
+
+def test_a_steady_gain_has_a_narrow_interval_and_noise_a_wide_one():
+    at_ms = np.arange(40 * 24, dtype=np.int64) * HOUR_MS
+    noise = np.random.default_rng(1).standard_normal(20)[at_ms // (2 * DAY_MS)] * 0.1
+    steady = gain_over(np.full(960, 0.97), np.ones(960), at_ms)
+    noisy = gain_over(0.97 + noise, np.ones(960), at_ms)
+
+    np.testing.assert_allclose((0.03, 0.03, 0.03), steady, atol=1e-12)
+    assert 0.05 < noisy[2] - noisy[1] < 0.12
+
+
+def test_coverage_is_the_part_that_lay_inside():
+    at_ms = np.arange(400, dtype=np.int64) * HOUR_MS
+    inside = np.arange(400) % 4 > 0
+    mean, low, high = coverage(inside, at_ms)
+
+    assert 0.75 == mean
+    assert low <= mean <= high
+
+
+def _asked_of(truth):
+    rows = np.arange(len(truth))
+    return replace(ASKED, rows=rows, at_ms=rows * HOUR_MS, truth=truth[:, None])
