@@ -104,6 +104,7 @@ class Outcome:
     trial: Trial
     problems: Counter[str]
     verdicts: Counter[str]
+    """Of the misbehaving venues' closes when they were first settled."""
     revisions: int
     agreed: int
     missing: int
@@ -189,13 +190,14 @@ def outcome_of(
 ) -> Outcome:
     """Compares a trial's closes, the newest revision of each, with those of the trial without a fault."""
     newest = {close.close_at_ms: close for close in closes}
+    first = [close for close in closes if close.revision == 0]
     bad = [name for name, _ in EXCHANGES[: trial.venues]]
     problems: Counter[str] = Counter()
     for name in bad:
         problems += Counter({problem.value: count for problem, count in watch.health[name].problems.items()})
-    verdicts = Counter(
-        v.verdict.value for c in newest.values() for v in c.agreement.verdicts if v.venue in bad
-    ) + Counter(why.value for c in newest.values() for name, why in c.absent.items() if name in bad)
+    verdicts = Counter(v.verdict.value for c in first for v in c.agreement.verdicts if v.venue in bad) + Counter(
+        why.value for c in first for name, why in c.absent.items() if name in bad
+    )
     agreed = {at: close.close_e8 for at, close in newest.items() if close.close_e8 is not None}
     wrong = sum(is_wrong(close, honest[close.close_at_ms]) for close in closes)
     apart = [
