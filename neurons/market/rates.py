@@ -15,8 +15,9 @@ _KEPT_MS: Final = 60 * DAY_MS
 class Rates(Protocol):
     """The closes of a converting series, as whoever settles another one asks for them."""
 
-    def is_known(self, close_at_ms: int) -> bool:
-        """Whether the close of that instant is settled, agreed or missing."""
+    @property
+    def newest_ms(self) -> int:
+        """The newest instant whose close is settled, agreed or missing; -1 before the first."""
         ...
 
     def rate_e8(self, close_at_ms: int) -> PriceE8 | None:
@@ -48,8 +49,9 @@ class RateBook:
                 break
             del self._closes[at_ms]
 
-    def is_known(self, close_at_ms: int) -> bool:
-        return close_at_ms <= self._newest_ms
+    @property
+    def newest_ms(self) -> int:
+        return self._newest_ms
 
     def rate_e8(self, close_at_ms: int) -> PriceE8 | None:
         return self._closes.get(close_at_ms)

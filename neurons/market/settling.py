@@ -4,7 +4,8 @@ Every PriceVenue shows only candles that are final on its own clock; here the se
 About the next close, each venue has then either reported, or is known to have no candle there (it shows later ones, or
 keeps none from so long ago), or is silent. The close is settled when nobody is silent; when all who are silent have
 been so for `patience_ms` and the others agree; or, as missing, when they have been so for `give_up_ms`. While nobody at
-all has anything to say nothing is settled: it is likelier that we are cut off.
+all has anything to say nothing is settled: it is likelier that we are cut off. A rate that is not settled yet is waited
+for until nothing has been settled of it for `give_up_ms`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class SettleRules:
     patience_ms: int = 10 * MINUTE_MS
     """How long a silent venue holds up a close on which the others agree; not once per close but once per silence."""
     give_up_ms: int = 2 * HOUR_MS
-    """How long silent venues hold up a close on which the others cannot agree."""
+    """How long silent venues hold up a close on which the others cannot agree, and a rate of which nothing more is
+    settled those that it converts."""
     calendar: TradingCalendar = field(default_factory=lambda: calendar_of("24/7"))
 
     @classmethod
@@ -138,6 +140,8 @@ class Settling:
         self._views = {name: _View(health, {}) for name, health in self.health.items()}
         self._rates = rates or {}
         self._news_ms: int | None = None
+        self._rated_until_ms = -1
+        self._unrated_since_ms: int | None = None
 
     @property
     def since_ms(self) -> UnixMs:
@@ -198,8 +202,7 @@ class Settling:
         silent = self._silent(now_ms)
         if more_may_come and len(silent) == len(self._views):
             return None
-        given_up = now_ms >= self.due_ms + self.rules.give_up_ms
-        if more_may_come and not given_up and not all(r.is_known(self.next_close_ms) for r in self._rates.values()):
+        if more_may_come and self._awaits_rates(now_ms):
             return None
         seen = self._traded()
         reports = tuple(self._report(name, *shown) for name, shown in seen.items())
@@ -268,6 +271,19 @@ class Settling:
                     view.silent_since_ms = now_ms
                 silent.append(view.silent_since_ms)
         return silent
+
+    def _awaits_rates(self, now_ms: int) -> bool:
+        """Whether a rate of the next close may still be settled. Whoever looks back has it settled long after it was
+        due, so what counts is how long nothing has been settled of it."""
+        until_ms = min((rates.newest_ms for rates in self._rates.values()), default=self.next_close_ms)
+        if until_ms >= self.next_close_ms:
+            self._unrated_since_ms = None
+        elif self._unrated_since_ms is None or until_ms > self._rated_until_ms:
+            self._unrated_since_ms = now_ms
+        self._rated_until_ms = until_ms
+        if self._unrated_since_ms is None:
+            return False
+        return now_ms < max(self.due_ms, self._unrated_since_ms) + self.rules.give_up_ms
 
     def _hear_news(self, now_ms: int) -> None:
         """A venue speaks. After a silence of all, the others get their whole patience again."""

@@ -12,20 +12,20 @@ import numpy as np
 
 from neurons.market.calendars import calendar_of
 from neurons.market.candles import CandleArrays
-from neurons.market.evidence import close_of
+from neurons.market.evidence import close_of, no_history
 from neurons.market.generated import GeneratedMarket, MarketShape, VenueShape
 from neurons.market.markets import WatchedMarket
 from neurons.market.problems import VenueProblem, unavailable
 from neurons.market.rates import RateBook
 from neurons.market.recorded import RecordedSource
-from neurons.market.settling import Absence, SettleRules
+from neurons.market.settling import Absence, SettleRules, Settling
 from neurons.market.sources import CandleSource, MemoryVenue
-from neurons.ports import CandlePage, PriceVenue
+from neurons.ports import Candle, CandlePage, PriceVenue
 from neurons.records import CloseRow
 from neurons.validating.history import CloseHistory
 from protocol.params import MAIN
 from protocol.rules.prices import Verdict
-from protocol.units import DAY_MS, HOUR_MS, MINUTE_MS, PRICE_SCALE
+from protocol.units import DAY_MS, HOUR_MS, MINUTE_MS, PRICE_SCALE, PriceE8, UnixMs
 from tests.support.virtual_time import START_MS, VirtualClock, run_virtual
 
 STEP_MS = 5 * MINUTE_MS
@@ -280,3 +280,45 @@ def test_a_series_that_rests_is_watched_in_session_only_and_known_again_on_monda
     assert (2 * DAY_MS, START_MS) < (after - before, after)
     assert any(v.adjusted_e8 != v.worth_e8 for v in close_of(monday).agreement.verdicts)
     assert monday.agreed_at_ms < after + RULES.settle_delay_ms + 2 * STEP_MS
+
+
+def test_the_past_waits_for_rates_that_are_themselves_still_agreed_on_from_the_past():
+    async def main() -> list[CloseRow]:
+        clock, book = VirtualClock(), RateBook()
+
+        async def catch_up() -> None:
+            for at in range(ORIGIN_MS, START_MS + DAY_MS, STEP_MS):
+                book.put(at, rate_at(at))
+                await clock.sleep_until(clock.now_ms() + MINUTE_MS)
+
+        venue, *others = memory_venues(clock, tether_sources())
+        watched = WatchedMarket("BTC-USD", [venue, *others], clock, PARAMS, rates={venue.name: book})
+        since_ms = ORIGIN_MS + 3 * HOUR_MS
+        async with asyncio.TaskGroup() as tasks:
+            catching_up = tasks.create_task(catch_up())
+            rows = await rows_of(watched, since_ms=since_ms, enough=lambda rows: len(rows) == 300)
+            catching_up.cancel()
+        return rows
+
+    reports = [report for row in run_virtual(main()) for report in close_of(row).reports]
+    assert 1_000 < len(reports)
+    assert all(report.rate_e8 is not None for report in reports)
+
+
+def test_a_rate_of_which_more_is_settled_after_a_silence_is_waited_for_again():
+    book = RateBook()
+    first_ms = START_MS - START_MS % STEP_MS - DAY_MS
+    state = Settling(RULES, ["a"], next_close_ms=first_ms, history=no_history(PARAMS), rates={"a": book})
+    opens = [UnixMs(first_ms + (k - 1) * STEP_MS) for k in range(3)]
+    low, middle, high = (PriceE8(PRICE_SCALE + k) for k in (-9, 0, 9))
+    candles = tuple(Candle(at, middle, high, low, middle, 1.0 + k) for k, at in enumerate(opens))
+    state.learn("a", CandlePage(candles, "memory"), since_ms=state.since_ms, limit=9, now_ms=UnixMs(START_MS))
+    given_up_ms = START_MS + RULES.give_up_ms
+    assert [None, None] == [state.settle(UnixMs(at)) for at in (START_MS, given_up_ms - 1)]
+    assert state.settle(UnixMs(given_up_ms)) is not None
+    book.put(first_ms, PRICE_SCALE)
+    assert state.settle(UnixMs(given_up_ms)) is None
+    book.put(first_ms + STEP_MS, PRICE_SCALE)
+    settled = state.settle(UnixMs(given_up_ms))
+    assert settled is not None
+    assert PRICE_SCALE == settled.reports[0].rate_e8
