@@ -102,12 +102,15 @@ class LiveVenue:
             await close_exchange(exchange)
 
     async def _ask(self, since_ms: int, limit: int, reply: Reply) -> tuple[Candle, ...]:
-        """One window of candles after the other, until one has some or lies ahead of the venue's clock."""
+        """One window of candles after the other, until one has some or lies ahead of the venue's clock.
+
+        The candle at `since_ms` alone is not enough: whoever asks from the last one on would hear of it for ever.
+        """
         if self._exchange is None:
             self._exchange = self.open_client(self._exchange_class)
         exchange = self._exchange
         capacity = self._capacity(exchange, since_ms)
-        from_ms, count = since_ms, min(limit + 1, capacity)
+        from_ms, count, found = since_ms, min(limit + 1, capacity), list[Candle]()
         for _ in range(_MOST_EMPTY_WINDOWS):
             rows = await self._fetch(exchange, from_ms, count, reply)
             candles = [candle_from_row(self.name, row) for row in rows]
@@ -120,11 +123,14 @@ class LiveVenue:
                 raise unavailable(self.name, VenueProblem.MALFORMED, f"{len(candles)} candles, asked for {full}")
             now_ms = believed_clock(self.name, reply.date_ms, self._clock, latency_s=self.timeout_s)
             from_ms += count * self.step_ms
-            if candles or not self._habits.windowed or from_ms > now_ms:
-                return final_candles(
-                    candles, venue_now_ms=now_ms, step_ms=self.step_ms, settle_delay_ms=self._settle_delay_ms
-                )[:limit]
+            found += candles
+            if not self._habits.windowed or from_ms > now_ms or (found and found[-1].open_time_ms > since_ms):
+                break
             count = capacity
+        if found or from_ms > now_ms or not self._habits.windowed:
+            return final_candles(
+                found, venue_now_ms=now_ms, step_ms=self.step_ms, settle_delay_ms=self._settle_delay_ms
+            )[:limit]
         told = f"no candle opens in [{since_ms}, {from_ms})"
         raise unavailable(self.name, VenueProblem.NO_HISTORY, told, keeps_from_ms=from_ms)
 

@@ -112,6 +112,15 @@ def test_a_hole_wider_than_a_page_is_stepped_over(exchange):
     ask(exchange, check, source=source(hole=range(100, 1_000)))
 
 
+@pytest.mark.parametrize("exchange", [name for name in FIVE if name != "kraken"])
+def test_the_candle_before_a_hole_does_not_end_the_page_for_whoever_asks_from_it_on(exchange):
+    async def check(venue: LiveVenue, _: PriceServer) -> None:
+        page = await venue.closed_candles(since_ms=START_MS + 99 * STEP_MS, limit=500)
+        assert [99, 1_000] == [(candle.open_time_ms - START_MS) // STEP_MS for candle in page.candles[:2]]
+
+    ask(exchange, check, source=source(hole=range(100, 1_000)))
+
+
 def test_a_hole_that_does_not_end_is_not_called_an_end():
     """Coinbase tells of 300 candles at a time: after twelve such windows without one the question is given up."""
 
