@@ -294,9 +294,10 @@ class Store(StoreReader, Protocol):
     async def prune(
         self, *, now_ms: int, evidence_before_ms: int, sharing_before_ms: int = 0, superseded_before_ms: int = 0
     ) -> Mapping[str, int]:
-        """Retention: drops nonces and replies with expires_at_ms <= now_ms, the evidence, answers and salts of rounds
-        anchored before `evidence_before_ms` (keys, statuses, commitments' digests and scores stay), and the drafts of
-        rounds anchored before it; and the sums of sharing windows through a round before `sharing_before_ms`, or with a
-        newer row of the same generation through a round before `superseded_before_ms`. Returns rows touched by table.
+        """Retention: drops nonces and replies with expires_at_ms <= now_ms, the evidence, answers, salts and details of
+        pay of rounds anchored before `evidence_before_ms` (keys, statuses, commitments' digests, scores, divisors and
+        amounts stay), and the drafts of rounds anchored before it; and the sums of sharing windows through a round
+        before `sharing_before_ms`, or with a newer row of the same generation through a round before
+        `superseded_before_ms`. Returns rows touched by table.
         """
         ...

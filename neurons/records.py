@@ -154,7 +154,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class PayRow:
-    """The arithmetic of one accrual. Key: round_id, hotkey. Upsert. `detail`: canonical JSON of every figure used."""
+    """The arithmetic of one accrual. Key: round_id, hotkey. Upsert.
+
+    `detail`: canonical JSON of every figure used (neurons/validating/accruals.py); empty once retention let it go.
+    """
 
     round_id: RoundId
     hotkey: Hotkey
@@ -163,6 +166,7 @@ class PayRow:
     anchor_at_ms: UnixMs
     epoch: int
     skill_nano: Nano
+    divisor_nano: Nano
     shared_skill_nano: Nano
     accrued_micros: Micros
     detail: str

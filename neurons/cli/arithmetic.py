@@ -30,7 +30,7 @@ def worked(lines: Sequence[ExplainLine]) -> list[Step]:
     values = {(line.section, line.name): line.value for line in lines}
     silent = not values.get(("loss", "your loss"), 0)
     steps = [] if silent else list(_loss(values))
-    return [*steps, *_memory(values), *_pay(values)]
+    return [*steps, *_memory(values), *_sharing(values), *_pay(values)]
 
 
 def _loss(v: Lines) -> Iterator[Step]:
@@ -62,15 +62,32 @@ def _memory(v: Lines) -> Iterator[Step]:
     )
 
 
-def _pay(v: Lines) -> Iterator[Step]:
-    if ("pay", "for skill") not in v:
+def _sharing(v: Lines) -> Iterator[Step]:
+    """Each part, all of them to the last digit, and the skill that is left."""
+    if ("sharing", "divisor") not in v:
         return
     skill, divisor, shared = v["memory", "proven skill"], v["sharing", "divisor"], v["sharing", "shared skill"]
+    if ("sharing", "the rest") in v:
+        named = [name.removesuffix(", part") for section, name in v if section == "shared with" and ", part" in name]
+        parts = {name: v["shared with", f"{name}, part"] for name in named}
+        for name, part in parts.items():
+            rho, its = v["shared with", f"{name}, rho"], min(skill, v["shared with", f"{name}, skill"])
+            if its:
+                formula = f"{nano(rho)} x {nano(its)} / {nano(skill)} = {nano(part)}"
+                yield Step(name, formula, _close(rho * its, part * skill, skill))
+        terms = [NANO, *(part for part in parts.values() if part), v["sharing", "the rest"]]
+        yield Step("divisor", f"{' + '.join(map(nano, terms))} = {nano(divisor)}", sum(terms) == divisor)
     yield Step(
         "shared skill",
         f"{nano(skill)} / {nano(divisor)} = {nano(shared)}",
         _close(skill * NANO, shared * divisor, divisor),
     )
+
+
+def _pay(v: Lines) -> Iterator[Step]:
+    if ("pay", "for skill") not in v:
+        return
+    shared = v["sharing", "shared skill"]
     pool, full, everybodys = v["pay", "skill pool"], v["pay", "full pay"], v["sharing", "everybody's"]
     for_skill, part, accrued = v["pay", "for skill"], v["pay", "for taking part"], v["pay", "accrued"]
     whole = max(full, everybodys)

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from neurons.cli.sources import Source
     from protocol.messages import ExplainLine, ExplainReply
 
-BY_STEP: Final = "loss by step"
+SIDE_BY_SIDE: Final = {
+    "loss by step": ("", "yours>", "baseline's>", "where it comes from~"),
+    "shared with": ("", "rho>", "its skill>", "part>", "where it comes from~"),
+}
+"""Sections whose lines stand in rows, and what their columns are called."""
 
 
 @with_options(Where)
@@ -56,10 +60,8 @@ def show(reply: ExplainReply, *, full: bool) -> None:
     out.print(f"Round {identity(reply.round_id, full=full)}, miner {identity(reply.hotkey, full=full)}")
     for section, grouped in groupby(reply.lines, key=lambda line: line.section):
         lines = list(grouped)
-        if section == BY_STEP:
-            out.print(
-                table("Loss by step", ("", "yours>", "baseline's>", "where it comes from~"), _side_by_side(lines))
-            )
+        if section in SIDE_BY_SIDE:
+            out.print(table(section.capitalize(), SIDE_BY_SIDE[section], _side_by_side(lines)))
             continue
         rows = [(line.name, figure(line), line.note) for line in lines]
         out.print(table(section.capitalize(), ("", "value>", "where it comes from~"), rows))
@@ -68,12 +70,12 @@ def show(reply: ExplainReply, *, full: bool) -> None:
         out.print(table("By hand", ("", "formula~", "line above"), rows))
 
 
-def _side_by_side(lines: Sequence[ExplainLine]) -> list[tuple[str, str, str, str]]:
+def _side_by_side(lines: Sequence[ExplainLine]) -> list[tuple[str, ...]]:
     """Lines named "steps 1 to 12, yours" and "steps 1 to 12, baseline" in one row."""
     rows = []
-    for name, pair in groupby(lines, key=lambda line: line.name.rpartition(", ")[0]):
-        mine, *standing = pair
-        rows.append((name, figure(mine), "".join(map(figure, standing)), mine.note))
+    for name, grouped in groupby(lines, key=lambda line: line.name.rpartition(", ")[0]):
+        beside = list(grouped)
+        rows.append((name, *map(figure, beside), beside[0].note))
     return rows
 
 

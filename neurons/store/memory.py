@@ -135,6 +135,7 @@ class MemoryStore:
     def _write_pays(self, rows: Iterable[PayRow]) -> None:
         for row in rows:
             self._pays[row.round_id][row.hotkey] = row
+            self._holding.add(row.round_id)
             self._paid[row.series, row.challenge, row.epoch][row.round_id] = None
 
     def _write_epochs(self, rows: Iterable[EpochRow]) -> None:
@@ -329,12 +330,14 @@ class MemoryStore:
             "sharing": _drop(self._sharing, spent_sums.__contains__),
             "commitments": 0,
             "submissions": 0,
+            "pays": 0,
         }
         known = (self._rounds.get(round_id) for round_id in self._holding)
         for round_id in [row.round_id for row in known if row is not None and row.anchor_at_ms < evidence_before_ms]:
             self._holding.remove(round_id)
-            touched["commitments"] += _strip_commitments(self._commitments.get(round_id, {}))
-            touched["submissions"] += _strip_submissions(self._submissions.get(round_id, {}))
+            touched["commitments"] += _empty(self._commitments.get(round_id, {}), evidence=b"")
+            touched["submissions"] += _empty(self._submissions.get(round_id, {}), evidence=b"", answer=None, salt=b"")
+            touched["pays"] += _empty(self._pays.get(round_id, {}), detail="")
         return {table: rows for table, rows in touched.items() if rows}
 
     def snapshot(self) -> Iterator[tuple[str, Iterator[Any]]]:
@@ -383,15 +386,10 @@ def _drop(table: dict[Any, Any], is_over: Callable[[Any], bool]) -> int:
     return len(over)
 
 
-def _strip_commitments(rows: dict[Hotkey, CommitmentRow]) -> int:
-    held = [key for key, row in rows.items() if row.evidence]
-    rows.update((key, replace(rows[key], evidence=b"")) for key in held)
-    return len(held)
-
-
-def _strip_submissions(rows: dict[tuple[Hotkey, int], SubmissionRow]) -> int:
-    held = [key for key, row in rows.items() if row.evidence or row.answer is not None or row.salt]
-    rows.update((key, replace(rows[key], evidence=b"", answer=None, salt=b"")) for key in held)
+def _empty(rows: dict[Any, Any], **emptied: object) -> int:
+    """Takes what is let go out of the rows that still hold some of it: how many those were."""
+    held = [key for key, row in rows.items() if any(getattr(row, name) != none for name, none in emptied.items())]
+    rows.update((key, replace(rows[key], **emptied)) for key in held)
     return len(held)
 
 

@@ -101,7 +101,8 @@ SCORE: Final = (
 PAY: Final = (
     select(
         round_keys.c.round_id, hotkeys.c.hotkey, questions.c.series, questions.c.challenge, pays.c.anchor_at_ms,
-        pays.c.epoch, pays.c.skill_nano, pays.c.shared_skill_nano, pays.c.accrued_micros, pays.c.detail,
+        pays.c.epoch, pays.c.skill_nano, pays.c.divisor_nano, pays.c.shared_skill_nano, pays.c.accrued_micros,
+        pays.c.detail,
     )
     .join_from(pays, round_keys, pays.c.round == round_keys.c.id)
     .join(hotkeys, pays.c.hotkey == hotkeys.c.id)

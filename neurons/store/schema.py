@@ -161,7 +161,7 @@ holding = Table(
     Column("round", Int, ForeignKey("round_keys.id"), primary_key=True, autoincrement=False),
     **BY_ROWID,
 )  # fmt: skip
-"""The rounds that still hold evidence or answers: what retention has to look at, and nothing else."""
+"""The rounds that still hold evidence, answers or details of pay: what retention has to look at, and nothing else."""
 
 scores = Table(
     "scores", metadata,
@@ -187,6 +187,7 @@ pays = Table(
     _int("anchor_at_ms"),
     _int("epoch"),
     _int("skill_nano"),
+    _int("divisor_nano"),
     _int("shared_skill_nano"),
     _int("accrued_micros"),
     _text("detail"),

@@ -288,7 +288,7 @@ class RowWriter:
         ]
 
     def _pays(self, rows: Iterable[PayRow]) -> Tuples:
-        return [
+        tuples: Tuples = [
             (
                 self._rounds.id(r.round_id),
                 self._hotkeys.id(r.hotkey),
@@ -296,12 +296,15 @@ class RowWriter:
                 r.anchor_at_ms,
                 r.epoch,
                 r.skill_nano,
+                r.divisor_nano,
                 r.shared_skill_nano,
                 r.accrued_micros,
                 r.detail,
             )
             for r in rows
         ]
+        self._hold({t[0] for t in tuples})
+        return tuples
 
     def _epochs(self, rows: Iterable[EpochRow]) -> Tuples:
         return [

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from neurons.ports import StoreReader
 from neurons.records import PayRow, RoundRow, ScoreRow, SubmissionRow, Tally
+from neurons.validating.accruals import division_in
 from neurons.validating.settling import Settling
 from neurons.validating.telling import round_summary
 from protocol import codec
@@ -214,6 +215,8 @@ def _round_lines(row: RoundRow) -> list[ExplainLine]:
 
 
 def _arithmetic_lines(pay: PayRow, params: NetworkParams) -> list[ExplainLine]:
+    if not pay.detail:
+        return _kept_lines(pay)
     detail: dict[str, Any] = json.loads(pay.detail)
     proof: dict[str, Any] = detail["proof"]
     half_life_days = params.skill.half_life_ms / 86_400_000
@@ -227,12 +230,15 @@ def _arithmetic_lines(pay: PayRow, params: NetworkParams) -> list[ExplainLine]:
         ("mean baseline loss", proof["mean_baseline_nano"], "nano", "same weights"),
         ("proven skill", pay.skill_nano, "nano", "max(0, lower bound) / mean baseline loss"),
     ]
-    sharing = [
-        (f"rho with {other[:8]}", rho, "nano", "correlated deviations from the baseline")
-        for other, rho in sorted(detail["rho_nano"].items())
+    division = division_in(detail)
+    parts = [
+        (f"{place}. {part.hotkey.hex()[:8]}, {name}", value, "nano", "part = rho x min(1, its proven skill / yours)")
+        for place, part in enumerate(division.parts, 1)
+        for name, value in (("rho", part.rho_nano), ("skill", part.skill_nano), ("part", part.part_nano))
     ]
-    sharing += [
-        ("divisor", detail["divisor_nano"], "nano", "1 + rho of others, as far as they have proven skill"),
+    sharing = [
+        ("the rest", division.rest_nano, "nano", f"parts of {division.rest_count} others, alike in any degree"),
+        ("divisor", pay.divisor_nano, "nano", "1 + every part above + the rest"),
         ("shared skill", pay.shared_skill_nano, "nano", "proven skill / divisor"),
         ("everybody's", detail["total_shared_skill_nano"], "nano", "sum of shared skills in this round"),
     ]
@@ -247,8 +253,19 @@ def _arithmetic_lines(pay: PayRow, params: NetworkParams) -> list[ExplainLine]:
     ]
     return [
         ExplainLine(section, name, value, unit, note)
-        for section, rows in (("memory", memory), ("sharing", sharing), ("pay", accrued))
+        for section, rows in (("memory", memory), ("shared with", parts), ("sharing", sharing), ("pay", accrued))
         for name, value, unit, note in rows
+    ]
+
+
+def _kept_lines(pay: PayRow) -> list[ExplainLine]:
+    """What is left of an accrual's arithmetic once retention was there."""
+    return [
+        ExplainLine("memory", "arithmetic", 0, "", "let go with the round's answers, as old as they are"),
+        ExplainLine("memory", "proven skill", pay.skill_nano, "nano", "kept; how it was proven was let go"),
+        ExplainLine("sharing", "divisor", pay.divisor_nano, "nano", "kept; whom it was shared with was let go"),
+        ExplainLine("sharing", "shared skill", pay.shared_skill_nano, "nano", "proven skill / divisor"),
+        ExplainLine("pay", "accrued", pay.accrued_micros, "micros", "kept; how the slice was split was let go"),
     ]
 
 

@@ -6,13 +6,13 @@ not be stored.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from neurons.ports import StoreReader
 from neurons.records import Change, CommitmentRow, EpochRow, PayRow, RoundRow, ScoreRow, SubmissionRow
+from neurons.validating.accruals import pay_rows
 from neurons.validating.intake import entries_of
 from neurons.validating.sharing import recall_sums, sums_due
 from protocol import codec
@@ -272,44 +272,3 @@ def silent_commitments(commitments: Sequence[CommitmentRow], submissions: Sequen
     return [
         Entry(row.hotkey, 0, row.received_at_ms, UNREVEALED, None) for row in commitments if row.hotkey not in answered
     ]
-
-
-def pay_rows(row: RoundRow, epoch: int, settlement: Settlement) -> list[PayRow]:
-    """One row a claimant with every figure that its accrual follows from, so that it can be explained line by line."""
-    pay = settlement.pay
-    names = [miner.hotkey for miner in pay.miners]
-    rows = []
-    for miner in pay.miners:
-        proof = settlement.proofs[miner.hotkey]
-        shared_with = {
-            other.hex(): rho
-            for other, rho in zip(names, settlement.rho_nano[miner.hotkey], strict=True)
-            if rho and other != miner.hotkey
-        }
-        detail = {
-            "proof": asdict(proof),
-            "divisor_nano": miner.divisor_nano,
-            "rho_nano": shared_with,
-            "slice_micros": pay.slice_micros,
-            "skill_pool_micros": pay.skill_pool_micros,
-            "bootstrap_pool_micros": pay.bootstrap_pool_micros,
-            "full_pay_skill_nano": pay.full_pay_skill_nano,
-            "total_shared_skill_nano": pay.total_shared_skill_nano,
-            "skill_part_micros": miner.skill_part_micros,
-            "bootstrap_part_micros": miner.bootstrap_part_micros,
-        }
-        rows.append(
-            PayRow(
-                row.round_id,
-                miner.hotkey,
-                row.series,
-                row.challenge,
-                row.anchor_at_ms,
-                epoch,
-                miner.skill_nano,
-                miner.shared_skill_nano,
-                miner.accrued_micros,
-                json.dumps(detail, sort_keys=True, separators=(",", ":")),
-            )
-        )
-    return rows

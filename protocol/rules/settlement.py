@@ -15,20 +15,21 @@ from protocol.rules.baselines import gaussian_walk_quantiles_nano
 from protocol.rules.calendar import block_of
 from protocol.rules.challenges import VALID, Entry, MinerScore
 from protocol.rules.deviations import QUANTILES_PPM, Deviations, ensemble_deviations, path_deviations
+from protocol.rules.divisions import ALONE, Division, divided_again, divisions
 from protocol.rules.emission import round_slice_micros
 from protocol.rules.incentives import Claim, RoundPay, settle_round
-from protocol.rules.similarity import DeviationWindow, RoundDeviations, sharing_divisors, window_begins_ms
+from protocol.rules.similarity import DeviationWindow, RoundDeviations, window_begins_ms
 from protocol.rules.skill import BlockSums, ProvenSkill, RoundSkill, add_rounds, mean_loss_nano, prove_skill
-from protocol.units import NANO, Hotkey, Nano, NanoReturns, Pico, UnixMs
+from protocol.units import Hotkey, Nano, NanoReturns, Pico, UnixMs
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """One round's pay with everything it follows from. `rho_nano`: each claimant's row, in their order."""
+    """One round's pay with everything it follows from. `divisions`: of each claimant, how its divisor comes about."""
 
     pay: RoundPay
     proofs: Mapping[Hotkey, ProvenSkill]
-    rho_nano: Mapping[Hotkey, Sequence[int]]
+    divisions: Mapping[Hotkey, Division]
 
 
 class ChallengeBook:
@@ -81,27 +82,30 @@ class ChallengeBook:
         anchor_at_ms: UnixMs,
         scores: Sequence[MinerScore],
         *,
-        rho_nano: Mapping[Hotkey, Mapping[Hotkey, Nano]] | None = None,
+        told: Mapping[Hotkey, Division] | None = None,
     ) -> Settlement:
         """Pay for the round anchored there, once it has been remembered and compared.
 
         Only who gave something in this round claims: a silent miner keeps its memory but earns nothing meanwhile, so
         stopping after a lucky streak stops the pay at once.
-        rho_nano: what others found each pair's rho to be (0 where it is left out), where answers of the window are
-        not there any more to be compared again.
+        told: how others found each divisor to come about (alone where one is left out), where answers of the window
+        are not there any more to be compared again.
         """
         claimants = [score for score in sorted(scores, key=lambda s: s.hotkey) if score.status == VALID]
         hotkeys = [score.hotkey for score in claimants]
         proofs = {score.hotkey: self.prove(score.hotkey, as_of_ms=anchor_at_ms) for score in scores}
-        rho = self.window.rho_nano(hotkeys) if rho_nano is None else _told(rho_nano, hotkeys)
-        divisors = sharing_divisors(rho, [proofs[hotkey].skill_nano for hotkey in hotkeys])
+        skills = {hotkey: proofs[hotkey].skill_nano for hotkey in hotkeys}
+        if told is None:
+            divided = self._divided(skills)
+        else:
+            divided = {hotkey: divided_again(told.get(hotkey, ALONE), hotkey, skills) for hotkey in hotkeys}
         claims = [
-            Claim(hotkey, proofs[hotkey].skill_nano, divisor, self._mean_loss(hotkey))
-            for hotkey, divisor in zip(hotkeys, divisors, strict=True)
+            Claim(hotkey, skill, divided[hotkey].divisor_nano, self._mean_loss(hotkey))
+            for hotkey, skill in skills.items()
         ]
         slice_micros = round_slice_micros(self._params, self._challenge, anchor_at_ms)
         pay = settle_round(claims, slice_micros=slice_micros, pay=self._params.pay)
-        return Settlement(pay, proofs, dict(zip(hotkeys, rho, strict=True)))
+        return Settlement(pay, proofs, divided)
 
     def remembers_from_ms(self, newest_at_ms: UnixMs) -> UnixMs:
         """From which anchor on scores have a part in the book whose newest round is anchored there: whole blocks."""
@@ -120,6 +124,11 @@ class ChallengeBook:
         since = max(newest_at_ms - self._params.skill.memory_ms, 0)
         return block_of(UnixMs(since - since % self._params.time.step_ms), self._params.skill, self._params.time)
 
+    def _divided(self, skills_nano: Mapping[Hotkey, Nano]) -> dict[Hotkey, Division]:
+        hotkeys = list(skills_nano)
+        found = divisions(hotkeys, self.window.rho_nano(hotkeys), list(skills_nano.values()))
+        return dict(zip(hotkeys, found, strict=True))
+
     def _mean_loss(self, hotkey: Hotkey) -> Nano:
         return mean_loss_nano(list(self._blocks[hotkey].values()))
 
@@ -128,11 +137,3 @@ class ChallengeBook:
             return path_deviations(answer[0], sigma_pico=sigma_pico)
         quantiles = gaussian_walk_quantiles_nano(sigma_pico, answer.shape[1], QUANTILES_PPM)
         return ensemble_deviations(answer, baseline_quantiles_nano=quantiles, sigma_pico=sigma_pico)
-
-
-def _told(rho_nano: Mapping[Hotkey, Mapping[Hotkey, Nano]], hotkeys: Sequence[Hotkey]) -> list[list[Nano]]:
-    """Rows and columns in the order of the hotkeys, 10**9 on the diagonal."""
-    return [
-        [Nano(NANO) if one == other else rho_nano.get(one, {}).get(other, Nano(0)) for other in hotkeys]
-        for one in hotkeys
-    ]

@@ -38,8 +38,8 @@ class Record:
 
     @property
     def proof(self) -> dict[str, int | str]:
-        """The arithmetic of its latest proof, empty before the first."""
-        return dict(json.loads(self.last_pay.detail)["proof"]) if self.last_pay is not None else {}
+        """The arithmetic of its latest proof, empty before the first and when it is so old that it was let go."""
+        return dict(json.loads(self.last_pay.detail)["proof"]) if self.last_pay and self.last_pay.detail else {}
 
 
 @dataclass(slots=True)

@@ -11,8 +11,8 @@ import pytest
 from neurons.records import Change, EpochRow, PayRow, RoundRow, ScoreRow, SubmissionRow
 from neurons.store.memory import MemoryStore
 from neurons.store.sqlite import SqliteStore
+from neurons.validating.accruals import pay_rows
 from neurons.validating.intake import entries_of
-from neurons.validating.settling import pay_rows
 from protocol.admission import Gate, SenderStanding
 from protocol.answers import answer_of
 from protocol.envelope import seal

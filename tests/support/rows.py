@@ -116,6 +116,7 @@ def a_pay(number: int, miner: int, *, epoch: int = 1, accrued: int = 5) -> PayRo
         anchor_of(number),
         epoch,
         Nano(7),
+        Nano(1_100_000_000 + miner),
         Nano(6),
         Micros(accrued),
         '{"mean":7}',

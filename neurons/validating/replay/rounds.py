@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from neurons.records import Change, CommitmentRow, MinerRow, PayRow, RoundRow, ScoreRow, SharingRow, SubmissionRow
+from neurons.validating.accruals import UNREADABLE, division_in
 from neurons.validating.history import CloseHistory
 from neurons.validating.opening import history_until_ms, opening_record
 from neurons.validating.registry import Registry
@@ -23,12 +24,13 @@ from protocol.messages import Opening
 from protocol.params import NetworkParams
 from protocol.rules.calendar import enough_in_session, round_times, step_closes_ms, steps_in_session
 from protocol.rules.challenges import MinerScore, RoundScores, kind_of
+from protocol.rules.divisions import Division
 from protocol.rules.rounds import Event, RoundState, Truth, look_for_truth
 from protocol.rules.settlement import ChallengeBook
-from protocol.units import Digest, Hotkey, Nano, Pico, UnixMs
+from protocol.units import NANO, Digest, Hotkey, Nano, Pico, UnixMs
 
 GONE: Final = "rounds whose evidence retention let go: losses taken as stored"
-SHARING_GONE: Final = "rounds whose sharing rests on answers that are gone: rho taken as stored"
+SHARING_GONE: Final = "rounds whose sharing rests on answers that are gone: rho, or the divisor, taken as stored"
 HISTORY_GONE: Final = "opening records from before the first close held here: sigma taken as stored"
 ABSENT: Final = "void because the validator says that it was not there to ask"
 
@@ -88,7 +90,7 @@ class RoundReplay:
             self._check_void(stored, opening, history, late_closes, where)
         self._compare_round(row, change.rounds[0], opening, where)
         self._compare_scores(stored, change.scores, proved, where)
-        self._compare_pays(stored, change.pays, where)
+        self._compare_pays(stored, change.pays, where, is_gone=proved.is_gone)
         if stored.sharing:
             self._compare_sums(stored, where)
         return change
@@ -171,11 +173,11 @@ class RoundReplay:
         memory.book.compare(row.anchor_at_ms, opening.sigma_pico, selected)
         if proved.unproved:
             memory.uncertain_ms = row.anchor_at_ms
-        rho = None
+        told = None
         if memory.uncertain_ms >= memory.book.compares_from_ms(row.anchor_at_ms):
             findings.leave(SHARING_GONE, where)
-            rho = _stored_rho(stored.pays)
-        settlement = memory.book.settle(row.anchor_at_ms, scores.scores, rho_nano=rho)
+            told = {pay.hotkey: _stored_division(pay) for pay in stored.pays}
+        settlement = memory.book.settle(row.anchor_at_ms, scores.scores, told=told)
         resolved = row.resolved_at_ms if row.resolved_at_ms is not None else UnixMs(0)
         settled = replace(
             row,
@@ -263,9 +265,13 @@ class RoundReplay:
         self._findings.checked["scores"] += sum(score.hotkey not in proved.unproved for score in again)
         self._compare_rows("scores", where, {s.hotkey: s for s in stored.scores}, {s.hotkey: s for s in again})
 
-    def _compare_pays(self, stored: StoredRound, again: Sequence[PayRow], where: str) -> None:
+    def _compare_pays(self, stored: StoredRound, again: Sequence[PayRow], where: str, *, is_gone: bool) -> None:
+        """is_gone: retention was there; it lets the details go with the evidence, and never before."""
         self._findings.checked["shares"] += len(again)
-        self._compare_rows("pays", where, {p.hotkey: p for p in stored.pays}, {p.hotkey: p for p in again})
+        known = {pay.hotkey: pay for pay in stored.pays}
+        let_go = {hotkey for hotkey, pay in known.items() if is_gone and not pay.detail}
+        found = {pay.hotkey: replace(pay, detail="") if pay.hotkey in let_go else pay for pay in again}
+        self._compare_rows("pays", where, known, found)
 
     def _compare_sums(self, stored: StoredRound, where: str) -> None:
         memory, params = self._memory(stored.row), self._params
@@ -324,14 +330,12 @@ def _detail(row: PayRow) -> Mapping[str, object] | None:
     return detail if isinstance(detail, dict) else None
 
 
-def _stored_rho(pays: Sequence[PayRow]) -> dict[Hotkey, dict[Hotkey, Nano]]:
-    """Each claimant's correlations with the others, as its accrual says."""
-    told: dict[Hotkey, dict[Hotkey, Nano]] = {}
-    for pay in pays:
-        rho = (_detail(pay) or {}).get("rho_nano")
-        row = rho.items() if isinstance(rho, dict) else ()
-        told[pay.hotkey] = {Hotkey(bytes.fromhex(other)): Nano(value) for other, value in row if isinstance(value, int)}
-    return told
+def _stored_division(pay: PayRow) -> Division:
+    """Whom an accrual says that it was divided with: everybody unnamed once the detail is gone."""
+    try:
+        return division_in(_detail(pay) or {})
+    except UNREADABLE:
+        return Division((), 0, Nano(max(0, pay.divisor_nano - NANO)))
 
 
 def _canonical(change: Change, truth: Truth) -> dict[str, object]:
@@ -342,5 +346,7 @@ def _canonical(change: Change, truth: Truth) -> dict[str, object]:
         "truth": truth.digest.hex(),
         "baseline_loss_nano": row.baseline_loss_nano,
         "scores": [[s.hotkey.hex(), s.status, s.loss_nano, s.gain_nano] for s in change.scores],
-        "pays": [[p.hotkey.hex(), p.skill_nano, p.shared_skill_nano, p.accrued_micros, p.detail] for p in change.pays],
+        "pays": [
+            [p.hotkey.hex(), p.skill_nano, p.divisor_nano, p.shared_skill_nano, p.accrued_micros] for p in change.pays
+        ],
     }

@@ -13,6 +13,7 @@ from protocol.units import NANO
 from tests.support.sample_database import HOTKEYS
 
 TOLD, FLAT, ERRING = (HOTKEYS[name].hex() for name in ("told", "flat", "erring"))
+WORKED = ["your loss", "gain", "lower bound", "proven skill", "divisor", "shared skill", "for skill", "accrued"]
 
 
 def lines_of(sample, *arguments: str) -> list[ExplainLine]:
@@ -33,15 +34,11 @@ def test_latest_is_the_newest_settled_round_and_prefixes_are_enough(sample):
 def test_every_formula_agrees_with_the_lines_that_it_is_made_of(sample, challenge):
     lines = lines_of(sample, "latest", TOLD, "--challenge", challenge)
     steps = worked(lines)
-    assert ["your loss", "gain", "lower bound", "proven skill", "shared skill", "for skill", "accrued"] == [
-        step.name for step in steps
-    ]
+    assert WORKED == [step.name for step in steps]
     assert [] == [step for step in steps if not step.agrees]
 
 
-@pytest.mark.parametrize(
-    "name", ["your loss", "gain", "lower bound", "proven skill", "shared skill", "for skill", "accrued"]
-)
+@pytest.mark.parametrize("name", WORKED)
 def test_a_line_that_is_not_what_its_formula_gives_is_seen(sample, name):
     lines = lines_of(sample, "latest", TOLD, "--challenge", "closes.paths")
     altered = [replace(line, value=line.value + NANO // 1_000) if line.name == name else line for line in lines]
@@ -61,7 +58,7 @@ def test_groups_of_steps_together_make_the_loss(sample):
 
 def test_a_person_reads_every_section_with_all_its_digits(sample):
     shown = sample.run("explain", "latest", TOLD[:8]).stdout
-    for section in ("Round", "Loss", "Loss by step", "Memory", "Sharing", "Pay", "By hand"):
+    for section in ("Round", "Loss", "Loss by step", "Memory", "Shared with", "Sharing", "Pay", "By hand"):
         assert re.search(rf"^{section} *$", shown, re.M), section
     assert re.search(r"your loss +\d\.\d{9} ", shown)
     assert re.search(r"anchor instant +2025-06-1\dT\d\d:\d\d:00Z", shown)

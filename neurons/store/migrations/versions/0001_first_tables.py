@@ -220,6 +220,7 @@ def upgrade() -> None:
         number("anchor_at_ms"),
         number("epoch"),
         number("skill_nano"),
+        number("divisor_nano"),
         number("shared_skill_nano"),
         number("accrued_micros"),
         text("detail"),

@@ -73,7 +73,9 @@ ONE_CHANGE_EACH = [
     (f"DELETE FROM scores WHERE {one(4)}", "scores.row"),
     (f"UPDATE pays SET accrued_micros = accrued_micros + 1 WHERE {one(5)}", "pays.accrued_micros"),
     (f"UPDATE pays SET skill_nano = skill_nano + 1 WHERE {one(6)}", "pays.skill_nano"),
-    (f"UPDATE pays SET detail = json_set(detail, '$.divisor_nano', 7) WHERE {one(7)}", "pays.detail.divisor_nano"),
+    (f"UPDATE pays SET detail = json_set(detail, '$.rest_nano', 7) WHERE {one(7)}", "pays.detail.rest_nano"),
+    (f"UPDATE pays SET detail = json_set(detail, '$.parts[0][1]', 7) WHERE {one(31)}", "pays.detail.parts"),
+    (f"UPDATE pays SET divisor_nano = divisor_nano + 1 WHERE {one(30)}", "pays.divisor_nano"),
     (f"UPDATE pays SET detail = '' WHERE {one(8)}", "pays.detail"),
     (f"DELETE FROM pays WHERE {one(9)}", "pays.row"),
     (f"UPDATE closes SET close_e8 = close_e8 + 1 WHERE {one_close(330)}", "closes.close_e8"),
@@ -103,7 +105,7 @@ ONE_CHANGE_EACH = [
     (f"UPDATE sharing SET sums = x'00' WHERE through_ms = {one_sum(1)}", "sharing.sums"),
     (f"UPDATE sharing SET generation = generation - 1 WHERE through_ms = {one_sum(2)}", "sharing.row"),
     (f"UPDATE sharing SET through_ms = through_ms + 1 WHERE through_ms = {one_sum(3)}", "sharing.rows"),
-    ("INSERT INTO pays SELECT 999999, hotkey, question, anchor_at_ms, epoch, 1, 1, 1, '{}' FROM pays LIMIT 1",
+    ("INSERT INTO pays SELECT 999999, hotkey, question, anchor_at_ms, epoch, 1, 1, 1, 1, '{}' FROM pays LIMIT 1",
      "pays.rows"),
 ]  # fmt: skip
 

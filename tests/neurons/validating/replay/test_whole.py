@@ -177,6 +177,58 @@ def test_evidence_that_retention_let_go_is_counted_and_named_and_the_rest_still_
     assert true_findings.digest == findings.digest
 
 
+def pruned(store: MemoryStore, path: Path) -> list[tuple[int, int, str]]:
+    """Retention behind the first hour; (round, hotkey, detail) of the most divided pay of a round before and of one
+    after it."""
+
+    async def prune() -> None:
+        async with await SqliteStore.open(path) as let_go:
+            await let_go.prune(now_ms=NOON, evidence_before_ms=ANCHOR + HOUR_MS)
+
+    on_disk(store, path)
+    asyncio.run(prune())
+    divided = "SELECT round FROM pays WHERE divisor_nano > 1000000000 AND anchor_at_ms"
+    return [
+        execute(
+            path,
+            f"SELECT round, hotkey, detail FROM pays WHERE round = ({divided} {side} ? ORDER BY round LIMIT 1) "
+            "ORDER BY divisor_nano DESC LIMIT 1",
+            ANCHOR + HOUR_MS,
+        )[0]
+        for side in ("<", ">=")
+    ]
+
+
+def test_details_are_let_go_with_the_evidence_and_what_is_left_is_still_computed(store, tmp_path):
+    path = tmp_path / "pruned.sqlite"
+    (gone, hotkey, detail), _ = pruned(store, path)
+    assert "" == detail
+
+    execute(path, "UPDATE pays SET divisor_nano = divisor_nano + 1000 WHERE round = ? AND hotkey = ?", gone, hotkey)
+    assert "pays.shared_skill_nano" in findings_of(path).found
+
+
+def test_a_detail_cannot_be_let_go_before_its_evidence(store, tmp_path):
+    path = tmp_path / "pruned.sqlite"
+    _, (held, hotkey, detail) = pruned(store, path)
+    assert "" != detail
+
+    execute(path, "UPDATE pays SET detail = '' WHERE round = ? AND hotkey = ?", held, hotkey)
+    assert {"pays.detail": 1} == findings_of(path).found
+
+
+def test_a_rho_that_is_taken_as_stored_must_make_the_divisor(store, tmp_path):
+    path = tmp_path / "pruned.sqlite"
+    _, (held, hotkey, _) = pruned(store, path)
+
+    execute(
+        path,
+        "UPDATE pays SET detail = json_set(detail, '$.parts[0][1]', 1000) WHERE round = ? AND hotkey = ?",
+        held, hotkey,
+    )  # fmt: skip
+    assert {"pays.detail.parts", "pays.divisor_nano"} <= findings_of(path).found.keys()
+
+
 def test_openings_before_a_full_window_are_compared_as_far_as_the_closes_reach(tmp_path):
     async def few_hours(world: EventfulWorld) -> None:
         await world.until(ANCHOR + HOUR_MS)
