@@ -42,6 +42,10 @@ class Asked:
     rows: NDArray[np.int64]
     truth: Floats
 
+    def every(self, n: int) -> Asked:
+        """Each n-th question."""
+        return Asked(self.window, self.lead, self.at_ms[::n], self.rows[::n], self.truth[::n])
+
 
 @dataclass(frozen=True, slots=True)
 class Scored:
@@ -53,10 +57,10 @@ class Scored:
     point: Floats
 
 
-def ask_hourly(window: Window, from_ms: int, until_ms: int, *, steps: int, lead: int, every: int = 1) -> Asked:
+def ask_hourly(window: Window, from_ms: int, until_ms: int, *, steps: int, lead: int) -> Asked:
     """Every hour T in [from_ms, until_ms) whose close is known, with 30 days before it and all steps in the period."""
     ends = window.open_time_ms + window.step_ms
-    hourly = (ends % (every * HOUR_MS) == 0) & (ends >= from_ms) & (ends + steps * window.step_ms <= until_ms)
+    hourly = (ends % HOUR_MS == 0) & (ends >= from_ms) & (ends + steps * window.step_ms <= until_ms)
     rows = np.flatnonzero(hourly & ~np.isnan(window.close))
     rows = rows[(rows + steps < len(window)) & (rows - lead >= MONTH_STEPS)]
     log_close = np.log(window.close)

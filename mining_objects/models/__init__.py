@@ -17,12 +17,15 @@ from protocol.errors import InvalidSetting
 _CLASSES: Final = {
     "flat": ("mining_objects.models.flat", "Flat"),
     "drift": ("mining_objects.models.drift", "Drift"),
+    "seasonal": ("mining_objects.models.seasonal", "Seasonal"),
     "ridge": ("mining_objects.models.ridge", "Ridge"),
     "ewma": ("mining_objects.models.ewma", "Ewma"),
+    "garch": ("mining_objects.models.garch", "Garch"),
     "har": ("mining_objects.models.har", "Har"),
+    "stack": ("mining_objects.models.stack", "Stack"),
     "lstm": ("mining_objects.models.lstm", "Lstm"),
 }
-_LEARNT: Final = frozenset({"har", "lstm"})
+_LEARNT: Final = frozenset({"har", "lstm", "stack"})
 """Models that take weights and a device."""
 
 NAMES: Final = tuple(_CLASSES)

@@ -1,0 +1,90 @@
+"""The scripts that fit `har` and `stack` and show what models gain: small runs from candles to tables."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+pytest.importorskip("pyarrow")
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mining_objects import models
+from mining_objects.datasets import COLUMNS
+from protocol.errors import InvalidSetting
+from runnable.fit_spread import fit as fit_spread
+from runnable.fit_stack import fit as fit_stack
+from runnable.model_figures import show
+from tests.support.windows import walk_window
+
+WINDOW = walk_window(56 * 288, gaps=(40 * 288,))
+
+
+def _day(row):
+    return datetime.fromtimestamp(int(WINDOW.open_time_ms[row]) / 1_000, UTC).isoformat()
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    path = tmp_path_factory.mktemp("recordings") / "BTC.parquet"
+    known = ~(WINDOW.close != WINDOW.close)
+    pq.write_table(pa.table({name: getattr(WINDOW, name)[known] for name in COLUMNS}), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def har(recording, tmp_path_factory):
+    out = tmp_path_factory.mktemp("weights") / "har"
+    fit_spread([recording], out, since=_day(0), until=_day(50 * 288))
+    return out
+
+
+def test_a_fit_says_what_it_saw_and_forecasts(har):
+    training = json.loads((har / "card.json").read_text())["training"]
+    (answer,) = models.create("har", weights=har).forecast([WINDOW], steps=100, paths=64, seed=1, lead=1)
+
+    assert training["data"][0]["last"] < _day(50 * 288)
+    assert 400 < training["data"][0]["examples"] < 20 * 24
+    assert answer.paths.std() > 0
+
+
+def test_a_later_end_of_the_recording_does_not_change_the_fit(har, recording, tmp_path):
+    short = tmp_path / "BTC.parquet"
+    pq.write_table(pq.read_table(recording).slice(0, 50 * 288 - 1), short)
+    fit_spread([short], tmp_path / "har", since=_day(0), until=_day(50 * 288))
+    there, here = (json.loads((folder / "card.json").read_text())["numbers"] for folder in (har, tmp_path / "har"))
+
+    assert there == here
+
+
+def test_a_period_before_the_recording_is_refused(recording, tmp_path):
+    with pytest.raises(InvalidSetting, match="no candle before"):
+        fit_spread([recording], tmp_path, since="2020-01-01", until="2020-02-01")
+    with pytest.raises(InvalidSetting, match="30 days before"):
+        show(recording, model=["flat"], weights=None, since=_day(0), until=_day(20), every=1, paths=64, lead=1)
+
+
+def test_weights_of_a_stack_are_learnt_and_kept(recording, har, tmp_path):
+    fit_stack([recording], tmp_path, har=har, since=_day(51 * 288), until=_day(55 * 288), every=8)
+    (answer,) = models.create("stack", weights=tmp_path).forecast([WINDOW], steps=100, paths=64, seed=1, lead=1)
+
+    assert "stack" == json.loads((tmp_path / "card.json").read_text())["model"]
+    assert (64, 100) == answer.paths.shape
+
+
+def test_figures_name_models_and_references_and_are_kept(recording, har, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "240")
+    asked = {"since": _day(51 * 288), "until": _day(55 * 288), "every": 6, "paths": 64, "lead": 1, "keep": tmp_path}
+    show(recording, model=["har", "flat"], weights=har, **asked)
+    first = capsys.readouterr().out
+    show(recording, model=["har", "flat"], weights=har, **asked)
+    again = capsys.readouterr().out
+
+    for name in ("constant", "30 days", "plain HAR", "har", "flat"):
+        assert f"│ {name} " in first
+    assert "flat: RMSE of the point path / that of the random walk 1.00000" in first
+    assert first[first.index("constant") :] == again[again.index("constant") :]
+    assert 2 == len(list(tmp_path.glob("*.npz")))
