@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from getpass import getpass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 from neurons.clock import ScaledClock, SystemClock
 from neurons.config import passphrase_from_environment
 from neurons.entropy import SystemEntropy
-from neurons.keystore import load_key_file, read_passphrase
+from neurons.keystore import is_encrypted, load_key_file, read_passphrase
 from neurons.market.calendars import calendar_of
 from neurons.market.guard import Circuit, GuardedVenue
 from neurons.market.markets import WatchedMarket
@@ -47,15 +48,29 @@ def clock_of(settings: NodeSettings) -> ScaledClock:
     return ScaledClock(sim_origin_ms=asked.sim_origin_ms, wall_origin_ms=asked.wall_origin_ms, scale=asked.scale)
 
 
-def key_of(settings: NodeSettings) -> SigningKey:
+def key_of(settings: NodeSettings, *, ask: Callable[[str], bytes | None] | None = None) -> SigningKey:
     """The node's hotkey, its file opened with the passphrase file's or the environment's passphrase.
 
+    ask: where neither is given and the key is encrypted, gets one for this prompt, once; None when nobody answers.
     Raises the KeyFileError that fits (ours).
     """
     passphrase = (
         read_passphrase(settings.passphrase_file) if settings.passphrase_file else passphrase_from_environment()
     )
+    if passphrase is None and ask is not None and is_encrypted(settings.key_path):
+        passphrase = ask(f"Passphrase of {settings.key_path}: ")
     return load_key_file(settings.key_path, passphrase=passphrase, allow_unencrypted=settings.allow_unencrypted_key)
+
+
+def ask_at_terminal(prompt: str) -> bytes | None:
+    """What the person at the terminal types, unseen; None when there is no terminal or the person gives up."""
+    if not sys.stdin.isatty():
+        return None
+    try:
+        return getpass(prompt).encode()
+    except (EOFError, KeyboardInterrupt):
+        print(file=sys.stderr)
+        return None
 
 
 @asynccontextmanager

@@ -112,6 +112,11 @@ def read_hotkey(path: Path) -> Hotkey:
     return Hotkey(bytes.fromhex(_parsed(path, _read_private(path))["public_key"]))
 
 
+def is_encrypted(path: Path) -> bool:
+    """Whether the key in path needs a passphrase. Raises KeyFileError (ours)."""
+    return bool(_parsed(path, _read_private(path))["encrypted"])
+
+
 def read_passphrase(path: Path) -> bytes:
     """A passphrase file's only line. Raises KeyFileMissing, KeyFileExposed and PassphraseNeeded (ours)."""
     passphrase = _read_private(path).removesuffix(b"\n").removesuffix(b"\r")

@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from importlib.metadata import version
 
-from neurons.assembly import PRESETS, announce, clock_of, key_of, store_of, telemetry_of, venues_of
+from neurons.assembly import PRESETS, announce, ask_at_terminal, clock_of, key_of, store_of, telemetry_of, venues_of
 from neurons.config import parse
 from neurons.entropy import SystemEntropy
 from neurons.mining.candles import CandleFeed
@@ -56,9 +56,12 @@ def forecasting_with(
     return Forecasting(model, feeds, me=key.hotkey, challenges=params.challenges, offload=asyncio.to_thread)
 
 
-async def run(settings: MinerSettings, make_answerer: MakeAnswerer = forecasting_of) -> None:
-    """Runs a miner until cancelled. Raises the NodeFault that keeps it from starting."""
-    params, clock, key = PRESETS[settings.params], clock_of(settings), key_of(settings)
+async def run(
+    settings: MinerSettings, make_answerer: MakeAnswerer = forecasting_of, *, key: SigningKey | None = None
+) -> None:
+    """Runs a miner until cancelled. key: opened already. Raises the NodeFault that keeps it from starting."""
+    params, clock = PRESETS[settings.params], clock_of(settings)
+    key = key_of(settings) if key is None else key
     if settings.validators_file is None:
         raise InvalidSetting(
             "validators_file: a miner answers only validators on its list, and none is set", setting="validators_file"
@@ -113,9 +116,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command: 0 stopped in order, 1 a bug, 2 one sentence about what is wrong."""
     try:
         settings = parse(MinerSettings, sys.argv[1:] if arguments is None else arguments, command="miner")
+        key = key_of(settings, ask=ask_at_terminal)
     except NodeFault as error:
         return report(error)
-    return run_until_stopped(partial(run, settings))
+    return run_until_stopped(partial(run, settings, key=key))
 
 
 if __name__ == "__main__":

@@ -251,7 +251,10 @@ class NodeSettings(Section):
     )
     store_url: str | None = Field(
         default=None,
-        description="The database's URL (SQLAlchemy); SQLite in data_dir when not set.",
+        description=(
+            "The database, as sqlite+aiosqlite:///FILE (a fourth slash begins an absolute path); no other kind is "
+            "taken. augury.sqlite in data_dir when not set."
+        ),
         pattern=r"^[a-z0-9+]+:",
     )
     series: Annotated[tuple[SeriesSettings, ...], AfterValidator(check_conversions)] = Field(

@@ -18,6 +18,7 @@ from importlib.metadata import version
 from neurons.assembly import (
     PRESETS,
     announce,
+    ask_at_terminal,
     clock_of,
     followed_of,
     key_of,
@@ -44,12 +45,14 @@ from neurons.validating.handlers import Doorkeeping
 from neurons.validating.node import ValidatorNode
 from neurons.validating.opening import first_start_reach_ms
 from protocol.errors import NodeFault
+from protocol.keys import SigningKey
 from protocol.params import NetworkParams
 
 
-async def run(settings: ValidatorSettings) -> None:
-    """Runs a validator until cancelled. Raises the NodeFault that keeps it from starting."""
-    params, clock, key = PRESETS[settings.params], clock_of(settings), key_of(settings)
+async def run(settings: ValidatorSettings, *, key: SigningKey | None = None) -> None:
+    """Runs a validator until cancelled. key: opened already. Raises the NodeFault that keeps it from starting."""
+    params, clock = PRESETS[settings.params], clock_of(settings)
+    key = key_of(settings) if key is None else key
     telemetry = telemetry_of(settings, clock, key, "validator")
     async with AsyncExitStack() as opened:
         store = await opened.enter_async_context(store_of(settings, validator=key.hotkey))
@@ -134,9 +137,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command: 0 stopped in order, 1 a bug, 2 one sentence about what is wrong."""
     try:
         settings = parse(ValidatorSettings, sys.argv[1:] if arguments is None else arguments, command="validator")
+        key = key_of(settings, ask=ask_at_terminal)
     except NodeFault as error:
         return report(error)
-    return run_until_stopped(partial(run, settings))
+    return run_until_stopped(partial(run, settings, key=key))
 
 
 if __name__ == "__main__":

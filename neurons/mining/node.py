@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from neurons.answering import Desk
 from neurons.mining.handlers import Handlers, MinerParts
 from neurons.ports import Caller, PeerUnreachable, StoreUnavailable
-from neurons.telemetry import CallMade, CallRefused, StoreFailed, Telemetry
+from neurons.telemetry import CallMade, CallRefused, Registered, StoreFailed, Telemetry
 from protocol.admission import Gate, SenderStanding
 from protocol.envelope import deadline_after, open_reply, seal
 from protocol.errors import AuguryError, Ignored, NotFound, Rejected
@@ -118,16 +118,19 @@ class MinerNode:
 
     async def keep_registered(self, validator: KnownValidator) -> None:
         """Registers until it succeeds, ever more patiently, and again every six hours; runs until cancelled."""
-        clock, wait = self._parts.clock, FIRST_RETRY_MS
+        clock, wait, is_registered = self._parts.clock, FIRST_RETRY_MS, False
         while True:
             try:
                 await self.register(validator)
-                wait = REGISTER_EVERY_MS
+                if not is_registered:
+                    self._telemetry.record(Registered(validator=validator.hotkey, peer=validator.endpoint))
+                wait, is_registered = REGISTER_EVERY_MS, True
             except (PeerUnreachable, Rejected, Ignored) as error:
                 self._telemetry.record(
                     CallRefused(purpose="register", code=error.code, reason=error.public, peer=validator.endpoint)
                 )
-                wait = FIRST_RETRY_MS if wait == REGISTER_EVERY_MS else min(2 * wait, LONGEST_RETRY_MS)
+                wait = FIRST_RETRY_MS if is_registered else min(2 * wait, LONGEST_RETRY_MS)
+                is_registered = False
             await clock.sleep_until(clock.now_ms() + wait)
 
     async def retain(self) -> None:

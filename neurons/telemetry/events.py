@@ -104,6 +104,14 @@ class CallMade(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Registered(Event):
+    """A validator took our registration: the first time since the start, and again after it had refused one."""
+
+    validator: Hotkey
+    peer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VenueReported(Event):
     """A venue gave candles; the newest closed one ended at last_close_at_ms."""
 

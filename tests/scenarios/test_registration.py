@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from neurons.telemetry import Event, Registered, Telemetry
 from neurons.validating.handlers import Doorkeeping, is_private
 from neurons.validating.registry import Registry
 from protocol.answers import answer_of
@@ -17,7 +18,7 @@ from protocol.params import MAIN
 from protocol.units import HOUR_MS, MINUTE_MS, SECOND_MS, UnixMs
 from tests.support.brisk import ANCHOR, BRISK, PATHS, POINT, outcome_of, rows_of
 from tests.support.memory_network import Faults
-from tests.support.world import Answering, Guessing, run_world, signing_key
+from tests.support.world import Answering, Guessing, quiet_telemetry, run_world, signing_key
 
 VALIDATOR, ALICE, BOB = (signing_key(name) for name in ("validator", "alice", "bob"))
 
@@ -207,3 +208,49 @@ def test_every_further_offence_doubles_the_suspension_up_to_a_day():
     assert [10 * MINUTE_MS, 20 * MINUTE_MS, 40 * MINUTE_MS] == ends[4:7]
     assert 24 * HOUR_MS == ends[-1]
     assert registry.offend(ALICE.hotkey, now_ms=UnixMs(0)) is None
+
+
+class Heard(Telemetry):
+    """Keeps what was recorded."""
+
+    def __init__(self, quiet: Telemetry) -> None:
+        super().__init__(log=quiet.log, metrics=quiet.metrics)
+        self.events: list[Event] = []
+
+    def record(self, event: Event) -> None:
+        self.events.append(event)
+        super().record(event)
+
+
+def test_a_miner_says_once_that_it_is_registered_and_again_after_it_was_not():
+    async def scenario(world):
+        heard, begins = Heard(quiet_telemetry(world.clock)), world.clock.now_ms()
+
+        def told():
+            return [event for event in heard.events if isinstance(event, Registered)]
+
+        miner = await world.miner("alice", register=False, telemetry=heard)
+        await world.stop_validator()
+        world.run_beside("registering", miner.node.keep_registered(world.known_validator))
+        await world.until(begins + MINUTE_MS)
+        assert [] == told()
+
+        await world.start_validator()
+        await world.until(begins + 10 * MINUTE_MS)
+        assert [Registered(validator=VALIDATOR.hotkey, peer="validator:1")] == told()
+        assert "info" == Registered.level
+
+        await world.stop_validator()
+        await world.until(begins + 6 * HOUR_MS)
+        await world.start_validator()
+        await world.until(begins + 6 * HOUR_MS + 10 * MINUTE_MS)
+        await world.stop_validator()
+        assert 1 == len(told())
+        assert 2 == sum(getattr(event, "outcome", "") == "ok" for event in heard.events)
+
+        await world.until(begins + 12 * HOUR_MS + 10 * MINUTE_MS)
+        await world.start_validator()
+        await world.until(begins + 12 * HOUR_MS + 20 * MINUTE_MS)
+        assert 2 == len(told())
+
+    run_world(scenario, params=BRISK)

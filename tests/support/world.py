@@ -205,7 +205,13 @@ class World:
         await self._stop("validator")
 
     async def miner(
-        self, name: str, answerer: Answerer | None = None, *, register: bool = True, clock: Clock | None = None
+        self,
+        name: str,
+        answerer: Answerer | None = None,
+        *,
+        register: bool = True,
+        clock: Clock | None = None,
+        telemetry: Telemetry | None = None,
     ) -> RunningMiner:
         """Starts a miner and registers it; or starts it again over its store. clock: its own, if it runs wrong."""
         known = self.miners.get(name)
@@ -225,7 +231,7 @@ class World:
         node = await MinerNode.open(
             parts,
             key=key,
-            telemetry=quiet_telemetry(self.clock),
+            telemetry=telemetry or quiet_telemetry(self.clock),
             caller=self.caller(),
             validators=self.validators,
         )
