@@ -15,6 +15,7 @@ import argparse
 import difflib
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ OTHER_VARIABLES: Final = {
     "AUGURY_RECORDINGS": "The folder of recorded market data that tests and figures use.",
 }
 """Environment variables that are no setting of their own."""
+_LOGIN: Final = re.compile(r"(?<=://)[^/@\s]*@")
+"""The login in an address, which is nobody's to read in an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,7 @@ def _explained(model: type[BaseModel], sources: Sequence[Source], error: Validat
     where = f"{source.name}: {source.spell(key)}" if source else key
     if complaint["type"] == "extra_forbidden":
         return InvalidSetting(f"{where} is no setting{_nearest(model, key)}", setting=key)
-    shown = "" if complaint["type"] == "missing" else f" = {complaint['input']!r}"
+    shown = "" if complaint["type"] == "missing" else f" = {_LOGIN.sub('', repr(complaint['input']))}"
     return InvalidSetting(f"{where}{shown}: {said[:1].lower()}{said[1:]}", setting=key)
 
 

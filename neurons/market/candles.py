@@ -107,6 +107,8 @@ def price_from_text(text: str) -> PriceE8:
     """
     if len(text) > _LONGEST_PRICE_TEXT:
         raise ValueError(f"a price of {len(text)} characters")
+    if not text.isascii() or "_" in text:
+        raise ValueError(f"not a number: {text!r}")
     try:
         value = Decimal(text)
     except InvalidOperation as error:

@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import aiohttp
 
-from neurons.market.replies import RUNNING, NotedResponse
+from neurons.market.replies import RUNNING, NotedResponse, staying
 from neurons.market.resolver import ThreadPerName
 
 _PARTING_S: Final = 0.5
@@ -98,7 +98,9 @@ def open_exchange(
     Needs a running loop. Close it with `close_exchange`.
     """
     connector = aiohttp.TCPConnector(ssl=_verified_tls(), resolver=ThreadPerName())
-    session = aiohttp.ClientSession(connector=connector, response_class=NotedResponse, headers=_login(base_url))
+    session = aiohttp.ClientSession(
+        connector=connector, response_class=NotedResponse, headers=_login(base_url), trace_configs=[staying()]
+    )
     exchange = _strict(exchange_class)(
         {
             "session": session,

@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 import aiohttp
+from yarl import URL
 
 from protocol.units import SECOND_MS, UnixMs
 
@@ -22,6 +23,10 @@ _LONGEST_WAIT_S: Final = 10**7
 
 class TooLargeReply(aiohttp.ClientPayloadError):
     """A reply that would not end."""
+
+
+class SentElsewhere(aiohttp.ClientError):
+    """A reply that sends whoever asked to another server."""
 
 
 @dataclass(slots=True)
@@ -60,6 +65,25 @@ class NotedResponse(aiohttp.ClientResponse):
             self._body = bytes(chunks)
             note.sha256 = hashlib.sha256(self._body).digest()
         return self._body
+
+
+def staying() -> aiohttp.TraceConfig:
+    """For a session that follows no redirect to another scheme, host or port: a venue must not choose whom we ask,
+    and candles of another server are not that venue's. What follows one raises SentElsewhere."""
+
+    async def look(_: aiohttp.ClientSession, __: object, redirect: aiohttp.TraceRequestRedirectParams) -> None:
+        headers = redirect.response.headers
+        told = headers.get("Location") or headers.get("URI") or ""
+        try:
+            stays = redirect.url.join(URL(told)).origin() == redirect.url.origin()
+        except ValueError:
+            stays = False
+        if not stays:
+            raise SentElsewhere(f"status {redirect.response.status} sends us to another server")
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_redirect.append(look)
+    return trace
 
 
 def http_date_ms(text: str) -> UnixMs | None:

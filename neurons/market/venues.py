@@ -23,7 +23,7 @@ from neurons.market.exchanges import (
 )
 from neurons.market.finality import SETTLE_DELAY_MS, believed_clock, final_candles
 from neurons.market.problems import VenueProblem, unavailable
-from neurons.market.replies import RUNNING, Reply, TooLargeReply
+from neurons.market.replies import RUNNING, Reply, SentElsewhere, TooLargeReply
 from neurons.ports import Candle, CandlePage, Clock, VenueUnavailable
 from protocol.errors import InvalidSetting
 from protocol.units import HOUR_MS, MINUTE_MS, UnixMs
@@ -185,6 +185,8 @@ class LiveVenue:
         while cause is not None:
             if isinstance(cause, TooLargeReply):
                 return unavailable(self.name, VenueProblem.TOO_LARGE, str(cause))
+            if isinstance(cause, SentElsewhere):
+                return unavailable(self.name, VenueProblem.HTTP_STATUS, str(cause))
             cause = cause.__cause__
         problem = _problem_of_status(reply.status) or _problem_of_kind(error)
         return unavailable(self.name, problem, str(error), retry_after_ms=reply.retry_after_ms)

@@ -104,6 +104,12 @@ def test_a_mistake_in_the_file_is_one_sentence_with_file_key_and_remedy(toml, te
     assert "\n" not in said
 
 
+def test_the_login_of_an_address_is_not_repeated_to_whoever_made_a_mistake_in_it(toml):
+    text = "venues = [{ exchange = 'kraken', symbol = 'BTC/USD', base_url = 'ftp://me:hunter2@host' }]"
+    said = refusal("--config", toml(f"[[series]]\nname = 'BTC-USD'\n{text}"))
+    assert "base_url = 'ftp://host': string should match" in said
+
+
 def test_mistakes_on_the_command_line_and_in_the_environment_say_where_they_stand():
     assert "the command line: --listen.prot is no setting; did you mean listen.port?" == refusal("--listen.prot", "1")
     assert "the command line: argument --params: expected one argument" == refusal("--params")

@@ -73,6 +73,31 @@ async def problem_when(answer: Callable[[web.BaseRequest], Awaitable[web.Respons
         await runner.cleanup()
 
 
+@pytest.mark.parametrize("exchange", FIVE)
+def test_a_venue_cannot_send_us_to_another_server(exchange):
+    async def main() -> None:
+        heard: list[str] = []
+
+        async def elsewhere(request: web.BaseRequest) -> web.Response:
+            heard.append(request.path)
+            return web.json_response([])
+
+        runner = web.ServerRunner(web.Server(elsewhere))
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+
+        async def venue(request: web.BaseRequest) -> web.Response:
+            return web.Response(status=302, headers={"Location": f"http://127.0.0.1:{runner.addresses[0][1]}/inside"})
+
+        try:
+            assert VenueProblem.HTTP_STATUS == await problem_when(venue, exchange)
+        finally:
+            await runner.cleanup()
+        assert [] == heard
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("exchange", [name for name in FIVE if name != "kraken"])
 @pytest.mark.parametrize("since", [0, STEPS - 1_200, STEPS - 250])
 def test_a_page_begins_with_the_first_candle_asked_for_however_old_and_pages_join(exchange, since):

@@ -69,6 +69,8 @@ def problem_with(faults: Faults, **settings: object) -> VenueProblem | None:
         (Faults(junk_field="0"), VenueProblem.BAD_PRICE),
         (Faults(junk_field="9" * 5_000), VenueProblem.BAD_PRICE),
         (Faults(junk_field="1"), VenueProblem.BAD_PRICE),
+        (Faults(junk_field="1_0"), VenueProblem.BAD_PRICE),
+        (Faults(junk_field="\uff11\uff10\uff10"), VenueProblem.BAD_PRICE),
     ],
     ids=lambda value: str(value)[:60],
 )
