@@ -35,7 +35,8 @@ def test_a_day_of_rounds_opens_scores_and_pays_every_unit_it_emits() -> None:
         explained = await world.validator.readings.explain(
             ExplainRequest(row.round_id, world.miners["miner-0"].key.hotkey)
         )
-        assert {"round", "loss", "loss by step", "memory", "sharing", "pay"} == {li.section for li in explained.lines}
+        sections = {line.section for line in explained.lines}
+        assert {"round", "loss", "loss by step", "memory", "shared with", "sharing", "pay"} == sections
         told = await world.miners["miner-0"].store.feedback()
         assert len(told) >= 312
 
