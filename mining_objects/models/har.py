@@ -81,7 +81,7 @@ class Har(Forecaster):
     def load(cls, folder: Path | None = None, *, device: str = "cpu") -> Self:
         """From a card's folder, by default the one installed. device: taken, not needed. Raises BrokenCheckpoint."""
         del device
-        return cls(HarFit.of_numbers(load_card(folder or INSTALLED_WEIGHTS, model=cls.name, shapes=HarFit.SHAPES)))
+        return cls(HarFit.of_numbers(load_card(folder or INSTALLED_WEIGHTS, model=cls.name).numbers(HarFit.SHAPES)))
 
     def simulate(
         self, windows: Sequence[Window], *, steps: int, paths: int, chances: Sequence[np.random.Generator]

@@ -16,14 +16,12 @@ from typing import ClassVar, Final, Self
 
 import numpy as np
 
+from mining_objects import models
 from mining_objects.base_mining_model import Floats, Forecast, Forecaster, Window, thin_to_quantiles
+from mining_objects.errors import BrokenCheckpoint
 from mining_objects.fitted_cards import load_card
-from mining_objects.models.ewma import Ewma
-from mining_objects.models.garch import Garch
-from mining_objects.models.har import Har
 
 INSTALLED_WEIGHTS: Final = Path(__file__).parent.parent / "weights" / "stack"
-MEMBERS: Final = (Har.name, Garch.name, Ewma.name)
 ANCHORS: Final = (3, 24, 80)
 """Steps at which the weights stand: those of up to an hour, up to three hours, and beyond; straight lines in ln k."""
 
@@ -42,10 +40,18 @@ class Stack(Forecaster):
 
     @classmethod
     def load(cls, folder: Path | None = None, *, device: str = "cpu") -> Self:
-        """From a card's folder, by default the one installed; members as installed. Raises BrokenCheckpoint."""
-        shapes = {"weights": (len(ANCHORS), len(MEMBERS))}
-        weights = load_card(folder or INSTALLED_WEIGHTS, model=cls.name, shapes=shapes)["weights"]
-        return cls((Har.load(device=device), Garch(), Ewma()), weights)
+        """From a card's folder, by default the one installed; its members are created as installed.
+
+        Raises BrokenCheckpoint for a card that is broken or names itself, and what creating a member raises.
+        """
+        card = load_card(folder or INSTALLED_WEIGHTS, model=cls.name)
+        names = card.settings.get("members")
+        if not isinstance(names, list) or not names or cls.name in names:
+            raise BrokenCheckpoint(f"{card.path}: a stack's members must be other models, were {names}")
+        weights = card.numbers({"weights": (len(ANCHORS), len(names))})["weights"]
+        if (weights < 0.0).any() or not np.allclose(weights.sum(axis=1), 1.0, atol=1e-4):
+            raise BrokenCheckpoint(f"{card.path}: weights must be shares of one, were {weights.tolist()}")
+        return cls([models.create(str(name), device=device) for name in names], weights)
 
     def simulate(
         self, windows: Sequence[Window], *, steps: int, paths: int, chances: Sequence[np.random.Generator]

@@ -21,7 +21,7 @@ def folder(tmp_path):
 
 
 def test_numbers_come_back_to_six_digits(folder):
-    found = load_card(folder, model="har", shapes=SHAPES)["weights"]
+    found = load_card(folder, model="har").numbers(SHAPES)["weights"]
 
     np.testing.assert_allclose(NUMBERS["weights"], found, rtol=5e-6)
     assert 0.333333 == found[0, 1]
@@ -37,6 +37,8 @@ def _edit(folder, change):
     ("change", "sentence"),
     [
         (lambda card: card["numbers"]["weights"][0].__setitem__(0, 1.5), "damaged or edited"),
+        (lambda card: card["settings"].update(members=["har"]), "damaged or edited"),
+        (lambda card: card.pop("settings"), "lacks its settings"),
         (lambda card: card.update(model="garch"), "'garch' model, not 'har'"),
         (lambda card: card.update(format="augury/checkpoint/1"), "no card of format"),
     ],
@@ -45,23 +47,23 @@ def test_an_edited_or_foreign_card_is_refused(folder, change, sentence):
     _edit(folder, change)
 
     with pytest.raises(BrokenCheckpoint, match=sentence):
-        load_card(folder, model="har", shapes=SHAPES)
+        load_card(folder, model="har").numbers(SHAPES)
 
 
 def test_an_absent_unreadable_or_misshapen_card_is_refused(folder, tmp_path):
     with pytest.raises(BrokenCheckpoint, match="want \\(3, 3\\)"):
-        load_card(folder, model="har", shapes={"weights": (3, 3)})
+        load_card(folder, model="har").numbers({"weights": (3, 3)})
     with pytest.raises(BrokenCheckpoint, match="want \\['season'\\]"):
-        load_card(folder, model="har", shapes={"season": (3, 3)})
+        load_card(folder, model="har").numbers({"season": (3, 3)})
     with pytest.raises(BrokenCheckpoint, match="No such file"):
-        load_card(tmp_path / "nowhere", model="har", shapes=SHAPES)
+        load_card(tmp_path / "nowhere", model="har").numbers(SHAPES)
     (folder / "card.json").write_text("{")
     with pytest.raises(BrokenCheckpoint, match="no JSON"):
-        load_card(folder, model="har", shapes=SHAPES)
+        load_card(folder, model="har").numbers(SHAPES)
 
 
 def test_numbers_that_are_not_finite_are_refused(tmp_path):
     save_card(tmp_path, model="har", numbers={"weights": np.full((2, 3), np.nan)}, training={})
 
     with pytest.raises(BrokenCheckpoint, match="not finite"):
-        load_card(tmp_path, model="har", shapes=SHAPES)
+        load_card(tmp_path, model="har").numbers(SHAPES)

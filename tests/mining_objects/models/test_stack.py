@@ -10,8 +10,10 @@ import pytest
 
 from mining_objects import models
 from mining_objects.base_mining_model import Forecast, Forecaster, Window
+from mining_objects.errors import BrokenCheckpoint
+from mining_objects.fitted_cards import save_card
 from mining_objects.models.ewma import Ewma
-from mining_objects.models.stack import ANCHORS, INSTALLED_WEIGHTS, MEMBERS, Stack, average_quantiles, weights_along
+from mining_objects.models.stack import ANCHORS, INSTALLED_WEIGHTS, Stack, average_quantiles, weights_along
 from mining_objects.stack_fitting import GROUPS, ToldLaws, ask_members, crps_of_average, learn_weights, simplex
 from mining_objects.walk_forward import ask_hourly, ensemble_crps, one_volatility
 from tests.support.windows import walk_window
@@ -40,10 +42,41 @@ def test_installed_weights_share_everything_and_saw_nothing_of_2025():
     card = json.loads((INSTALLED_WEIGHTS / "card.json").read_text())
     weights = np.array(card["numbers"]["weights"])
 
-    assert list(MEMBERS) == card["training"]["members"]
+    assert ["har", "garch", "ewma"] == card["settings"]["members"]
     assert "2025-01-01" == card["training"]["until"]
     assert (weights >= 0).all()
     np.testing.assert_allclose(1.0, weights.sum(axis=1))
+
+
+@pytest.mark.parametrize(
+    ("members", "weights", "sentence"),
+    [
+        (["har", "stack"], [[0.5, 0.5]] * 3, "must be other models"),
+        ([], [[]] * 3, "must be other models"),
+        (["flat", "ewma"], [[0.5, 0.6]] * 3, "shares of one"),
+        (["flat", "ewma"], [[1.5, -0.5]] * 3, "shares of one"),
+        (["flat"], [[0.5, 0.5]] * 3, "want \\(3, 1\\)"),
+    ],
+)
+def test_a_card_that_is_no_stack_is_refused(tmp_path, members, weights, sentence):
+    save_card(
+        tmp_path, model="stack", numbers={"weights": np.array(weights)}, training={}, settings={"members": members}
+    )
+
+    with pytest.raises(BrokenCheckpoint, match=sentence):
+        models.create("stack", weights=tmp_path)
+
+
+def test_any_models_may_be_members(tmp_path):
+    save_card(
+        tmp_path,
+        model="stack",
+        numbers={"weights": np.tile([0.25, 0.75], (3, 1))},
+        training={},
+        settings={"members": ["flat", "seasonal"]},
+    )
+
+    assert ["flat", "seasonal"] == [member.name for member in models.create("stack", weights=tmp_path).members]
 
 
 def test_the_average_of_two_walks_has_the_size_between_them():
