@@ -12,8 +12,9 @@ from typing import Final
 
 from neurons.ports import Candle
 
-KEPT_STEPS: Final = 600
-"""Candles held at most: more than a page of those who ask again and again."""
+KEPT_STEPS: Final = 30
+"""Candles held at most: more than a close waits for. Whoever looks further back looks for corrections, which nobody
+pushes: REST must answer."""
 
 
 class StreamBuffer:

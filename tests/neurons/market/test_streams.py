@@ -125,6 +125,17 @@ def test_the_first_answers_are_rests_until_rest_has_confirmed_a_candle_of_the_st
     play(check, dialect)
 
 
+def test_who_looks_back_for_corrections_hears_rest_and_no_memory_of_what_was_pushed():
+    async def check(scene: Scene) -> None:
+        await scene.proven()
+        assert "rest" == (await scene.ask(40)).origin
+        await scene.step()
+        assert "stream" == (await scene.ask()).origin
+        assert "rest" == (await scene.ask(40)).origin
+
+    play(check)
+
+
 def test_an_exchange_that_pushes_no_candles_is_asked_over_rest():
     async def check(scene: Scene) -> None:
         await scene.ask()
