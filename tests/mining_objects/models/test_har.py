@@ -12,7 +12,7 @@ from mining_objects import models
 from mining_objects.errors import BadCandles
 from mining_objects.har_fitting import fit_har, learn_season, spread_examples
 from mining_objects.models.har import ANCHORS, INSTALLED_WEIGHTS, Har, scale_ahead, spread_inputs
-from mining_objects.season import season_of
+from mining_objects.season import season_of, slots_of
 from protocol.units import DAY_MS, HOUR_MS
 from tests.support.windows import STEP_MS, walk_window
 
@@ -82,6 +82,16 @@ def test_the_scale_follows_the_days_shape_and_never_falls(fitted):
 
     assert (np.diff(scale) >= 0).all()
     assert scale[288] > scale[0] > 0
+
+
+def test_the_season_ahead_begins_at_t_and_not_at_the_newest_candle(fitted):
+    seen = WINDOW.rows(0, 70 * 288)
+    season = 1.0 + np.arange(576) / 576
+    now, later = (scale_ahead(seen, season, fitted, lead, 1)[0] for lead in (0, 24))
+    slot = slots_of(np.array([seen.end_ms, seen.end_ms + 24 * STEP_MS]), STEP_MS)
+
+    assert season[slot[1]] / season[slot[0]] == pytest.approx(later / now)
+    assert abs(later / now - 1.0) > 0.01
 
 
 def test_a_louder_hour_spreads_the_next_one(fitted):
