@@ -81,7 +81,7 @@ class FastForward:
         clock, network = VirtualClock(), MemoryNetwork()
         ahead = {player.role.name: self._ahead(player, pool) for player in self.cast.players if not player.role.hostile}
         stores = {player.role.name: MemoryStore() for player in self.cast.players} | {"validator": MemoryStore()}
-        closes = self._history()
+        closes = await self._history()
         label = MetaRow(MARKET, self.market.label)
         await stores["validator"].apply(Change(closes=tuple(closes), meta=(label,)))
         validator = await ValidatorNode.open(
@@ -117,16 +117,18 @@ class FastForward:
             await asyncio.gather(running, return_exceptions=True)
         return stores
 
-    def _history(self) -> list[CloseRow]:
-        """Agreed closes of the thirty days before, by the same rule as live ones."""
+    async def _history(self) -> list[CloseRow]:
+        """Agreed closes of the thirty days before, by the same rule as live ones. Looks up now and then for Ctrl-C."""
         time = self.params.time
         first = self.start_ms - (time.min_history_steps + 2 * time.steps) * time.step_ms
         rules, history = SettleRules.of(self.params), no_history(self.params)
         agreed = agreed_closes(self.market.sources, rules, from_ms=first, to_ms=self.start_ms, history=history)
-        return [
-            row_of(close, series=SERIES, agreed_at_ms=UnixMs(close.close_at_ms + time.settle_delay_ms))
-            for close in agreed
-        ]
+        rows = []
+        for close in agreed:
+            rows.append(row_of(close, series=SERIES, agreed_at_ms=UnixMs(close.close_at_ms + time.settle_delay_ms)))
+            if len(rows) % 256 == 0:
+                await asyncio.sleep(0)
+        return rows
 
     def _ahead(self, player: Player, pool: ProcessPoolExecutor) -> Ahead:
         """An honest miner's answers; the first are being made before the first round opens."""
