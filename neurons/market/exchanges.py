@@ -10,6 +10,7 @@ import asyncio
 import base64
 import json
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +25,10 @@ from neurons.market.resolver import ThreadPerName
 
 _PARTING_S: Final = 0.5
 """Wall time that a peer has to take a WebSocket's closing."""
+_MOST_MESSAGES: Final = 3_000
+_STRETCH_S: Final = 10.0
+"""More messages of a WebSocket than this in so much wall time end its connection: reading them would starve the other
+venues, and ccxt keeps what it reads. An exchange pushes a market's candle a few times a second."""
 _LEAST_CAPACITY: Final = 100
 """Candles in a reply of an exchange of which nothing is known."""
 
@@ -169,7 +174,9 @@ def _strict(exchange_class: type[Any]) -> type[Any]:
 
     def client(self: Any, url: str) -> Any:
         found = exchange_class.client(self, url)
-        found.handle_text_or_binary_message = lambda frame: _read_frame(found, frame)
+        if not hasattr(found, "pace"):
+            found.pace = _Pace()
+            found.handle_text_or_binary_message = lambda frame: _read_frame(found, frame)
         return found
 
     overridden = {"on_json_response": on_json_response, "handle_errors": handle_errors, "client": client}
@@ -192,8 +199,30 @@ def _check_market(exchange: Any, url: str, parsed: Any) -> None:
         raise ccxt_errors().BadSymbol(f"{exchange.id} answered with {sorted(named)}, asked for {wanted}")
 
 
+@dataclass(slots=True)
+class _Pace:
+    """How many messages a connection has brought in the stretch of wall time that runs."""
+
+    began_s: float = float("-inf")
+    heard: int = 0
+
+    def bears_another(self) -> bool:
+        """Counts a message. False when it is one too many."""
+        now_s = time.monotonic()
+        if now_s - self.began_s > _STRETCH_S:
+            self.began_s, self.heard = now_s, 0
+        self.heard += 1
+        return self.heard <= _MOST_MESSAGES
+
+
 def _read_frame(client: Any, frame: Any) -> None:
-    """Hands one WebSocket message on, its numbers as text. One that cannot be read ends the connection."""
+    """Hands one WebSocket message on, its numbers as text. One that cannot be read, and a flood of them, ends the
+    connection; what comes before it has closed is not looked at."""
+    if client.error is not None:
+        return
+    if not client.pace.bears_another():
+        client.on_error(ccxt_errors().BadResponse(f"more than {_MOST_MESSAGES} messages in {_STRETCH_S:.0f} s"))
+        return
     try:
         text = frame.decode() if isinstance(frame, bytes) else frame
         message = json.loads(text, parse_float=str) if text[:1] in {"{", "["} else text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from aiohttp import web
 
 from neurons.market.candles import CandleArrays
 from neurons.market.faults import Faults
@@ -134,6 +136,36 @@ def test_who_looks_back_for_corrections_hears_rest_and_no_memory_of_what_was_pus
         assert "rest" == (await scene.ask(40)).origin
 
     play(check)
+
+
+def test_a_flood_of_messages_ends_its_connection_and_rest_goes_on():
+    async def flood(request: web.BaseRequest) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(3_001):
+                await socket.send_str('{"stream": "another", "data": {}}')
+        async for _ in socket:
+            pass
+        return socket
+
+    async def main() -> str:
+        runner = web.ServerRunner(web.Server(flood))
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        clock = SteppedClock(START_MS)
+        live = LiveVenue("flooding", base_url=f"http://127.0.0.1:{runner.addresses[0][1]}", clock=clock)
+        venue = StreamedVenue(live, clock, SeededEntropy(1))
+        try:
+            with contextlib.suppress(VenueUnavailable):
+                await venue.closed_candles(since_ms=START_MS, limit=1)
+            await until(lambda: venue.stream.broken == 1)
+            return venue.stream.last_error
+        finally:
+            await venue.aclose()
+            await runner.cleanup()
+
+    assert "more than 3000 messages in 10 s" in asyncio.run(main())
 
 
 def test_an_exchange_that_pushes_no_candles_is_asked_over_rest():
