@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -83,6 +84,19 @@ class ClockSettings(Section):
         return self
 
 
+def _reachable(url: str) -> str:
+    """The address, when it names a host and, if any, a port. What is said of it does not repeat it: it may hold a
+    login."""
+    try:
+        told = urlsplit(url)
+        sound = bool(told.hostname) and told.port != 0
+    except ValueError:
+        sound = False
+    if not sound:
+        raise ValueError("an address is http://HOST:PORT or https://HOST, with a port in 1..65535")
+    return url
+
+
 class VenueSettings(Section):
     """One venue of a series."""
 
@@ -93,7 +107,7 @@ class VenueSettings(Section):
         description="What reports and logs call the venue; exchange when not set.",
         pattern=r"^[a-z0-9._-]{1,40}$",
     )
-    base_url: str | None = Field(
+    base_url: Annotated[str, AfterValidator(_reachable)] | None = Field(
         default=None, description="Where to ask instead of the exchange's own address.", pattern=r"^https?://"
     )
     via: SeriesName | None = Field(

@@ -41,6 +41,14 @@ def test_a_series_is_five_venues_of_bitcoin_unless_set():
     assert all(one.stream for one in default.venues)
 
 
+@pytest.mark.parametrize("address", ["http://me:hunter2@:port", "https://me:hunter2@[::1", "http://me:hunter2@h:70000"])
+def test_an_address_without_a_host_or_port_is_refused_without_being_repeated(address):
+    with pytest.raises(InvalidSetting) as caught:
+        with_series(series(venues=[venue("BTC/USD", base_url=address)]))
+    assert "venues.0.base_url: an address is http://HOST:PORT" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_a_venue_in_another_currency_is_converted_by_a_series_that_is_set():
     bitcoin, rate = with_series(series(venues=[venue("BTC/USDT", via="USDT-USD"), venue("BTC/USD", name="us")]), RATE)
 
