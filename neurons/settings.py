@@ -171,6 +171,8 @@ class SeriesSettings(Section):
         for venue in self.venues:
             if not venue.quote:
                 raise ValueError(f"{venue.symbol} of {self.name} names no quote currency: write it BASE/QUOTE")
+            if venue.symbol.partition("/")[0] != self.base:
+                raise ValueError(f"{venue} is no venue of {self.name}: its market must be in {self.base}")
             if venue.via is not None and venue.quote == self.quote_currency:
                 raise ValueError(f"{venue} is quoted in {venue.quote} like {self.name}: it needs no `via`")
             if venue.via not in (None, f"{venue.quote}-{self.quote_currency}"):
@@ -179,6 +181,10 @@ class SeriesSettings(Section):
                     f"{venue.quote}-{self.quote_currency}, not {venue.via}"
                 )
         return self
+
+    @property
+    def base(self) -> str:
+        return self.name.partition("-")[0]
 
     @property
     def quote_currency(self) -> str:

@@ -92,6 +92,8 @@ async def _range(db: Path, series: str, begins: int | None, ends: int | None) ->
     async with held_series(db, series) as held:
         ends = held.newest_ms if ends is None else ends
         begins = ends - DAY_MS if begins is None else begins
+        if begins > ends:
+            raise InvalidSetting("--from is after --to: there is nothing between them", setting="from")
         closes = await held.closes(begins, ends)
         due = held.due(max(begins, held.first_ms), min(ends, held.newest_ms))
     there = {close.close_at_ms for close in closes}

@@ -66,6 +66,7 @@ def test_a_venue_in_another_currency_may_go_unconverted(symbol):
     ("several", "said"),
     [
         ([series(quote="EUR")], "BTC-USD is quoted in USD by its name, not in EUR"),
+        ([series(venues=[venue("ETH/USDT")])], "is no venue of BTC-USD: its market must be in BTC"),
         ([series(venues=[venue("BTCUSDT")])], "names no quote currency: write it BASE/QUOTE"),
         ([series(venues=[venue("BTC/USD", via="USDT-USD")]), RATE], "it needs no `via`"),
         ([series(venues=[venue("BTC/EUR", via="USDT-USD")]), RATE], "to convert EUR into USD: EUR-USD, not USDT-USD"),

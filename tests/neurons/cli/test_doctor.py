@@ -156,6 +156,6 @@ def test_a_wrong_setting_is_one_sentence_and_exit_code_2(tmp_path):
 
 def test_every_model_is_listed_with_its_sentence():
     told = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)
-    assert ["flat", "drift", "ridge", "ewma", "lstm"] == list(told)
+    assert ["flat", "drift", "seasonal", "ridge", "ewma", "garch", "har", "stack", "lstm"] == list(told)
     assert [] == [name for name, sentence in told.items() if len(sentence) < 20]
     assert "ridge regression" in CliRunner().invoke(app, ["models"]).stdout

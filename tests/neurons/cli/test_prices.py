@@ -188,6 +188,7 @@ def test_out_of_session_nothing_is_due_and_it_is_said(tmp_path):
         (["BTC-USD", "--at", "2026-01-01"], "is not settled yet"),
         (["BTC-USD", "--at", at(20)], "nothing is held of BTC-USD at"),
         (["BTC-USD", "--at", at(20), "--to", at(21)], "give one or the other"),
+        (["BTC-USD", "--from", at(21), "--to", at(20)], "--from is after --to"),
     ],
 )
 def test_what_cannot_be_shown_is_said_in_a_sentence(held, arguments, said):
