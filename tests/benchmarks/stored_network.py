@@ -77,7 +77,7 @@ def _closes(series: str, params: NetworkParams, begins_ms: int, now_ms: int) -> 
     for at in range(start - start % time.step_ms, now_ms - time.settle_delay_ms, time.step_ms):
         price = PriceE8(round(60_000e8 * (1 + 0.01 * np.sin(at / time.step_ms / 50))))
         known = UnixMs(at + time.settle_delay_ms)
-        yield CloseRow(series, UnixMs(at), 0, price, Reason.MEDIAN, b'{"reports":[],"verdicts":[]}', known)
+        yield CloseRow(series, UnixMs(at), 0, price, Reason.MEDIAN, b'{"absent":{},"reports":[],"verdicts":[]}', known)
 
 
 def _round(params: NetworkParams, series: str, anchor: UnixMs, now_ms: int) -> RoundRow:
