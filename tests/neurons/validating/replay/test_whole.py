@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from collections import Counter
 from itertools import count
 from pathlib import Path
@@ -15,7 +14,7 @@ from neurons.ports import StoreUnavailable
 from neurons.records import Change, MetaRow
 from neurons.store.memory import MemoryStore
 from neurons.store.sqlite import SqliteStore
-from neurons.validating.replay.findings import CannotReplay, Findings
+from neurons.validating.replay.findings import CannotReplay
 from neurons.validating.replay.rounds import ABSENT, GONE, HISTORY_GONE, SHARING_GONE
 from protocol.units import HOUR_MS, MINUTE_MS, UnixMs
 from tests.support.brisk import ANCHOR, PATHS, POINT
@@ -37,28 +36,6 @@ from tests.support.world import Guessing, signing_key
 
 CALM_MS = 100_000
 """After the reveals of a round and before the next one opens."""
-
-
-@pytest.fixture(scope="module")
-def store() -> MemoryStore:
-    return play_eventful(a_morning)
-
-
-@pytest.fixture(scope="module")
-def true_file(store: MemoryStore, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = on_disk(store, tmp_path_factory.mktemp("replay") / "true.sqlite")
-    execute(path, "PRAGMA wal_checkpoint(TRUNCATE)")
-    return path
-
-
-@pytest.fixture(scope="module")
-def true_findings(true_file: Path) -> Findings:
-    return findings_of(true_file)
-
-
-@pytest.fixture
-def copy(true_file: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copy(true_file, tmp_path / "copy.sqlite"))
 
 
 def test_more_than_a_day_with_all_kinds_of_miners_and_missing_closes_has_no_difference(tmp_path):
