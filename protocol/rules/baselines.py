@@ -19,21 +19,13 @@ from numpy.typing import NDArray
 
 from protocol.errors import TooLittleHistory
 from protocol.rules.exact import EXACT, round_div, to_integer
+from protocol.rules.normal_law import FAR, ONE_OVER_SQRT_PI, SQRT_TWO_OVER_PI, bell, odd_series, quantile_above_half
 from protocol.rules.scores import ensemble_losses, step_scales_pico
 from protocol.units import MICRO, NANO, PICO, Nano, NanoReturns, Pico
 
 _WEIGHT_ONE: Final = 1 << 64
 """The weight of the newest return; one 64 half-lives old weighs nothing."""
 
-_PI: Final = Decimal("3.141592653589793238462643383279502884197169399375105820974944592307816")
-_MINUS_HALF: Final = Decimal("-0.5")
-_TWO: Final = Decimal(2)
-_SQRT_TWO_OVER_PI: Final = EXACT.sqrt(EXACT.divide(_TWO, _PI))
-_DENSITY_AT_ZERO: Final = EXACT.divide(_SQRT_TWO_OVER_PI, _TWO)
-_ONE_OVER_SQRT_PI: Final = EXACT.divide(Decimal(1), EXACT.sqrt(_PI))
-_FAR: Final = 14
-"""Beyond so many sigmas the normal law's tail is below 1e-42, less than the last digit kept."""
-_SERIES_BITS: Final = 128
 _QUANTILE_SCALE: Final = 10**30
 _NEWTON_STOP: Final = Decimal("1e-32")
 """Well above what 40 digits leave of a step at the outermost quantile, where the density is 5e-6."""
@@ -68,7 +60,7 @@ def _ewma_weights(half_life_steps: int, length: int) -> tuple[int, ...]:
     """
     if half_life_steps < 1:
         raise ValueError(f"the half-life must be at least one step, was {half_life_steps}")
-    fall = EXACT.power(_TWO, EXACT.divide(Decimal(-1), Decimal(half_life_steps)))
+    fall = EXACT.power(Decimal(2), EXACT.divide(Decimal(-1), Decimal(half_life_steps)))
     first = [to_integer(EXACT.power(fall, Decimal(age)), _WEIGHT_ONE) for age in range(min(half_life_steps, length))]
     by_age = [first[age % half_life_steps] >> (age // half_life_steps) for age in range(length)]
     return tuple(reversed(by_age))
@@ -100,35 +92,19 @@ def gaussian_walk_loss_nano(truth: Sequence[Nano | None], sigma_pico: Pico) -> N
         z = EXACT.divide(Decimal(y * (PICO // NANO)), Decimal(scale))
         total = EXACT.add(total, _mean_distance(z))
     mean = EXACT.divide(total, Decimal(len(scored)))
-    return Nano(to_integer(EXACT.subtract(mean, _ONE_OVER_SQRT_PI), NANO))
+    return Nano(to_integer(EXACT.subtract(mean, ONE_OVER_SQRT_PI), NANO))
 
 
 def _mean_distance(z: Decimal) -> Decimal:
     """E|Z - z| = z (2 Phi(z) - 1) + 2 phi(z) for a standard normal Z.
 
-    With A of `_odd_series`, Phi(z) - 1/2 = phi(z) z A(z^2), so it is 2 phi(z) (1 + z^2 A(z^2)).
+    With A of `odd_series`, Phi(z) - 1/2 = phi(z) z A(z^2), so it is 2 phi(z) (1 + z^2 A(z^2)).
     """
-    if z.copy_abs() > _FAR:  # copy_abs, because abs() and unary minus round by the thread's own context
+    if z.copy_abs() > FAR:  # copy_abs, because abs() and unary minus round by the thread's own context
         return z.copy_abs()
     square = EXACT.multiply(z, z)
-    grown = EXACT.fma(square, _odd_series(square), Decimal(1))
-    return EXACT.multiply(EXACT.multiply(grown, _SQRT_TWO_OVER_PI), _bell(square))
-
-
-def _odd_series(square: Decimal) -> Decimal:
-    """A(s) = 1 + s/3 + s^2/15 + s^3/105 + ..., every term of one sign, so no digit is lost; summed in 2**-128ths."""
-    s = to_integer(square, 1 << _SERIES_BITS)
-    term, total, odd = 1 << _SERIES_BITS, 0, 1
-    while term:
-        total += term
-        odd += 2
-        term = (term * s >> _SERIES_BITS) // odd
-    return EXACT.divide(Decimal(total), Decimal(1 << _SERIES_BITS))
-
-
-def _bell(square: Decimal) -> Decimal:
-    """exp(-square / 2)."""
-    return EXACT.exp(EXACT.multiply(square, _MINUS_HALF))
+    grown = EXACT.fma(square, odd_series(square), Decimal(1))
+    return EXACT.multiply(EXACT.multiply(grown, SQRT_TWO_OVER_PI), bell(square))
 
 
 def gaussian_walk_quantiles_nano(sigma_pico: Pico, steps: int, probabilities_ppm: Sequence[int]) -> NanoReturns:
@@ -145,23 +121,13 @@ def gaussian_walk_quantiles_nano(sigma_pico: Pico, steps: int, probabilities_ppm
 
 @lru_cache(maxsize=4096)
 def _normal_quantile_e30(probability_ppm: int) -> int:
-    """The standard normal quantile times 10**30, to a whole number; exactly odd about one half.
-
-    Newton on Phi from 0: above one half Phi is concave and rising, so every iterate stays below the root and climbs.
-    """
+    """The standard normal quantile times 10**30, to a whole number; exactly odd about one half."""
     if not 0 < probability_ppm < MICRO:
         raise ValueError(f"a probability must lie within 1..{MICRO - 1} ppm, was {probability_ppm}")
     if 2 * probability_ppm < MICRO:
         return -_normal_quantile_e30(MICRO - probability_ppm)
     wanted = EXACT.divide(Decimal(2 * probability_ppm - MICRO), Decimal(2 * MICRO))
-    z = Decimal(0)
-    while True:
-        density = EXACT.multiply(_DENSITY_AT_ZERO, _bell(EXACT.multiply(z, z)))
-        above_half = EXACT.multiply(EXACT.multiply(density, z), _odd_series(EXACT.multiply(z, z)))
-        step = EXACT.divide(EXACT.subtract(wanted, above_half), density)
-        z = EXACT.add(z, step)
-        if step.copy_abs() < _NEWTON_STOP:
-            return to_integer(z, _QUANTILE_SCALE)
+    return to_integer(quantile_above_half(wanted, stop=_NEWTON_STOP), _QUANTILE_SCALE)
 
 
 def sample_gaussian_walk(sigma_pico: Pico, paths: int, steps: int, normals: NDArray[np.float64]) -> NDArray[np.float32]:
