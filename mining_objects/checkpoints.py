@@ -1,8 +1,8 @@
-"""Weights on disk: numbers in safetensors, everything else in a JSON card that holds their SHA-256.
+"""Weights on disk: numbers in safetensors, everything else in a JSON card that holds their SHA-256 and its own.
 
-    weights/lstm/
+    weights/lstm_v1/
     ├── weights.safetensors    tensors only; reading it can run no code
-    └── card.json              model, format, checksum, config, what it was trained on and how well it did
+    └── card.json              model, format, checksums, config, what it was trained on and how well it did
 
 Never pickle: a pickle from a stranger is a program.
 """
@@ -10,7 +10,7 @@ Never pickle: a pickle from a stranger is a program.
 from __future__ import annotations
 
 import hashlib
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,11 +21,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as tensors_from_bytes
 from safetensors.numpy import save as tensors_to_bytes
 
+from mining_objects.cards import read_card, write_card
 from mining_objects.errors import BrokenCheckpoint
 
-FORMAT: Final = "augury/checkpoint/1"
+FORMAT: Final = "augury/checkpoint/2"
 WEIGHTS_NAME: Final = "weights.safetensors"
-CARD_NAME: Final = "card.json"
 LARGEST_BYTES: Final = 2**30
 """A larger file is not read."""
 
@@ -46,6 +46,9 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Writes both files into folder, made if absent; the card last and in one step, so a card means whole weights."""
     folder.mkdir(parents=True, exist_ok=True)
     payload = tensors_to_bytes({name: np.ascontiguousarray(t) for name, t in sorted(checkpoint.tensors.items())})
+    part = folder / (WEIGHTS_NAME + ".part")
+    part.write_bytes(payload)
+    part.replace(folder / WEIGHTS_NAME)
     card = {
         "format": FORMAT,
         "model": checkpoint.model,
@@ -54,57 +57,40 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         "config": checkpoint.config,
         "training": checkpoint.training,
     }
-    _replace(folder / WEIGHTS_NAME, payload)
-    _replace(folder / CARD_NAME, (json.dumps(card, indent=2) + "\n").encode())
+    write_card(folder, card)
 
 
 def load_checkpoint(folder: Path, *, model: str) -> Checkpoint:
     """The checkpoint in folder. Raises BrokenCheckpoint when it is absent, damaged, foreign or another model's."""
-    card = _read_card(folder / CARD_NAME)
-    if card.get("format") != FORMAT:
-        raise BrokenCheckpoint(f"{folder / CARD_NAME} is no card of format {FORMAT}", path=str(folder))
-    if card.get("model") != model:
-        raise BrokenCheckpoint(f"{folder} holds a {card.get('model')!r} model, not {model!r}", path=str(folder))
+    card = read_card(folder, format=FORMAT, model=model)
     if not isinstance(card.get("config"), dict) or not isinstance(card.get("training"), dict):
-        raise BrokenCheckpoint(f"{folder / CARD_NAME} lacks its config or training", path=str(folder))
-    payload = _read_weights(folder / WEIGHTS_NAME)
-    found = hashlib.sha256(payload).hexdigest()
-    if found != card.get("sha256"):
-        raise BrokenCheckpoint(
-            f"{folder / WEIGHTS_NAME} is damaged or exchanged: SHA-256 {found}, but the card says {card.get('sha256')}",
-            path=str(folder),
-        )
-    try:
-        tensors = tensors_from_bytes(payload)
-    except SafetensorError as broken:
-        raise BrokenCheckpoint(
-            f"{folder / WEIGHTS_NAME} is no safetensors file: {broken}", path=str(folder)
-        ) from broken
+        raise BrokenCheckpoint(f"the card in {folder} lacks its config or training", path=str(folder))
+    tensors = read_weights(folder, card)
     return Checkpoint(model=model, config=card["config"], training=card["training"], tensors=tensors)
 
 
-def _read_card(path: Path) -> dict[str, Any]:
+def read_weights(folder: Path, card: Mapping[str, Any]) -> Tensors:
+    """The tensors beside a card that was read, once their file is the one that it names. Raises BrokenCheckpoint."""
+    path = folder / WEIGHTS_NAME
+    payload = _read(path)
+    found = hashlib.sha256(payload).hexdigest()
+    if found != card.get("sha256"):
+        raise BrokenCheckpoint(
+            f"{path} is damaged or exchanged: SHA-256 {found}, but the card says {card.get('sha256')}",
+            path=str(path),
+            found=found,
+            expected=card.get("sha256"),
+        )
     try:
-        card = json.loads(path.read_bytes())
-    except OSError as absent:
-        raise BrokenCheckpoint(f"cannot read {path}: {absent.strerror}", path=str(path)) from absent
-    except ValueError as broken:
-        raise BrokenCheckpoint(f"{path} is no JSON: {broken}", path=str(path)) from broken
-    if not isinstance(card, dict):
-        raise BrokenCheckpoint(f"{path} is no card", path=str(path))
-    return card
+        return tensors_from_bytes(payload)
+    except (SafetensorError, KeyError) as broken:
+        raise BrokenCheckpoint(f"{path} is no safetensors file of known types: {broken}", path=str(path)) from broken
 
 
-def _read_weights(path: Path) -> bytes:
+def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > LARGEST_BYTES:
             raise BrokenCheckpoint(f"{path} is larger than {LARGEST_BYTES} bytes", path=str(path))
         return path.read_bytes()
     except OSError as absent:
         raise BrokenCheckpoint(f"cannot read {path}: {absent.strerror}", path=str(path)) from absent
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(content)
-    temporary.replace(path)

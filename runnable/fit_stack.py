@@ -64,7 +64,13 @@ def fit(
         "data": data, "from": since, "until": until, "every": f"{every} hours",
         "anchors": ANCHORS, "loss": [round(float(x), 5) for x in losses],
     }  # fmt: skip
-    save_card(out, model=Stack.name, numbers={"weights": weights}, training=training, settings={"members": names})
+    save_card(
+        out,
+        model=Stack.name,
+        numbers={"weights": weights},
+        training=training,
+        settings={"members": [models.pinned(n) for n in names]},
+    )
     for anchor, row in zip(ANCHORS, weights, strict=True):
         shares = ", ".join(f"{name} {share:.2f}" for name, share in zip(names, row, strict=True))
         console.print(f"about step {anchor}: {shares}")

@@ -1,7 +1,8 @@
 """The forecasters by name: `create("ewma")`. One model a file, its frozen config first.
 
 `flat` and `drift` guess; `ridge` regresses; `ewma` knows the clock and the tails; `lstm` has learnt (needs torch).
-A model's module is imported when it is first created, so the others run where torch is not installed.
+A model's module is imported when it is first created, so the others run where torch is not installed. The name of a
+model that has learnt means its newest installed weights; `har_v1` pins a version of them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 
 from mining_objects.base_mining_model import Forecaster
 from mining_objects.errors import MissingPackage, UnknownModel
+from mining_objects.installed_weights import installed_weights, split_name, versions_of
 from protocol.errors import InvalidSetting
 
 _CLASSES: Final = {
@@ -31,22 +33,35 @@ _LEARNT: Final = frozenset({"har", "lstm", "stack"})
 NAMES: Final = tuple(_CLASSES)
 
 
+def pinned(name: str) -> str:
+    """The name that will mean the same weights for ever: `har` -> `har_v1`, the newest; others as they are."""
+    newest = max(versions_of(name), default=None) if name in _LEARNT else None
+    return name if newest is None else f"{name}_v{newest}"
+
+
 def create(name: str, *, weights: Path | None = None, device: str = "cpu") -> Forecaster:
     """The model of this name, ready to forecast.
 
-    weights: a checkpoint folder, for models that learn; None takes the one that is installed with the package.
+    name: one of NAMES, or one that learns with the version of its installed weights, such as `lstm_v1`.
+    weights: a checkpoint folder, for models that learn; None takes what is installed with the package.
     device: "cpu", "cuda", "mps" or "auto"; one forecast at a time is fastest on the CPU.
     Raises UnknownModel, MissingPackage (torch for `lstm`), BrokenCheckpoint, or InvalidSetting (weights for a
-    model that has none).
+    model that has none, or beside a version).
     """
-    if name not in _CLASSES:
+    family, version = split_name(name)
+    if family not in _CLASSES or (version is not None and family not in _LEARNT):
         raise UnknownModel(f"no model is called {name!r}; there are {', '.join(NAMES)}", model=name)
-    module, attribute = _CLASSES[name]
-    if name not in _LEARNT:
+    module, attribute = _CLASSES[family]
+    if family not in _LEARNT:
         if weights is not None:
             raise InvalidSetting(f"model {name!r} learns nothing beforehand, so it takes no weights", setting="weights")
         model: Forecaster = getattr(import_module(module), attribute)()
         return model
+    if version is not None and weights is not None:
+        raise InvalidSetting(
+            f"{name!r} names installed weights: leave weights unset, or say {family!r}", setting="weights"
+        )
+    folder = weights or installed_weights(family, version)
     try:
         learnt = getattr(import_module(module), attribute)
     except ModuleNotFoundError as missing:
@@ -55,5 +70,5 @@ def create(name: str, *, weights: Path | None = None, device: str = "cpu") -> Fo
             model=name,
             package=missing.name,
         ) from missing
-    loaded: Forecaster = learnt.load(weights, device=device)
+    loaded: Forecaster = learnt.load(folder, device=device)
     return loaded

@@ -26,11 +26,12 @@ from mining_objects.base_mining_model import Floats, Forecast, Forecaster, Windo
 from mining_objects.causal import ewma
 from mining_objects.errors import BadCandles
 from mining_objects.fitted_cards import FittedNumbers, load_card
+from mining_objects.installed_weights import installed_weights
 from mining_objects.models.ewma import feedback_walk, standardise
 from mining_objects.season import season_of, slots_of
 from mining_objects.spread_law import Z_GRID, normal_scores
 
-INSTALLED_WEIGHTS: Final = Path(__file__).parent.parent / "weights" / "har"
+INSTALLED_WEIGHTS: Final = installed_weights("har")
 HALF_LIVES: Final = (6.0, 18.0, 72.0, 288.0, 1152.0)
 """Of the mean absolute sizes, in steps; the day's is the level that the others are compared with."""
 ANCHORS: Final = (1, 2, 3, 6, 9, 12, 18, 24, 36, 48, 60, 72, 84, 100, 144, 204, 300)

@@ -29,8 +29,9 @@ from mining_objects.base_mining_model import Floats, Forecast, Forecaster, Windo
 from mining_objects.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from mining_objects.devices import pick_device
 from mining_objects.errors import BrokenCheckpoint
+from mining_objects.installed_weights import installed_weights
 
-INSTALLED_WEIGHTS: Final = Path(__file__).parent.parent / "weights" / "lstm"
+INSTALLED_WEIGHTS: Final = installed_weights("lstm")
 SPARE: Final = 24
 """Candles asked for beyond the least, so that a few missing ones at the end leave enough."""
 Z_GRID: Final = np.linspace(-4.0, 4.0, 65)

@@ -20,8 +20,9 @@ from mining_objects import models
 from mining_objects.base_mining_model import Floats, Forecast, Forecaster, Window, thin_to_quantiles
 from mining_objects.errors import BrokenCheckpoint
 from mining_objects.fitted_cards import load_card
+from mining_objects.installed_weights import installed_weights, split_name
 
-INSTALLED_WEIGHTS: Final = Path(__file__).parent.parent / "weights" / "stack"
+INSTALLED_WEIGHTS: Final = installed_weights("stack")
 ANCHORS: Final = (3, 24, 80)
 """Steps at which the weights stand: those of up to an hour, up to three hours, and beyond; straight lines in ln k."""
 
@@ -46,7 +47,7 @@ class Stack(Forecaster):
         """
         card = load_card(folder or INSTALLED_WEIGHTS, model=cls.name)
         names = card.settings.get("members")
-        if not isinstance(names, list) or not names or cls.name in names:
+        if not isinstance(names, list) or not names or cls.name in [split_name(str(name))[0] for name in names]:
             raise BrokenCheckpoint(f"{card.path}: a stack's members must be other models, were {names}")
         weights = card.numbers({"weights": (len(ANCHORS), len(names))})["weights"]
         if (weights < 0.0).any() or not np.allclose(weights.sum(axis=1), 1.0, atol=1e-4):

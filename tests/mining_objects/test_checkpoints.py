@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
+import shutil
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from mining_objects.checkpoints import CARD_NAME, WEIGHTS_NAME, Checkpoint, load_checkpoint, save_checkpoint
+from mining_objects.cards import CARD_NAME, write_card
+from mining_objects.checkpoints import WEIGHTS_NAME, Checkpoint, load_checkpoint, save_checkpoint
 from mining_objects.errors import BrokenCheckpoint
 
 CHECKPOINT = Checkpoint(
@@ -22,9 +27,9 @@ def folder(tmp_path):
     return tmp_path / "toy"
 
 
-def _edit_card(folder, **fields):
-    card = json.loads((folder / CARD_NAME).read_text()) | fields
-    (folder / CARD_NAME).write_text(json.dumps(card))
+def _write_card_anew(folder, **fields):
+    """A card that says something else and is sound in itself: what a stranger could make."""
+    write_card(folder, json.loads((folder / CARD_NAME).read_text()) | fields)
 
 
 def test_what_was_saved_is_loaded(folder):
@@ -34,27 +39,41 @@ def test_what_was_saved_is_loaded(folder):
     np.testing.assert_array_equal(CHECKPOINT.tensors["w"], loaded.tensors["w"])
 
 
-def test_a_single_flipped_bit_is_noticed(folder):
-    payload = bytearray((folder / WEIGHTS_NAME).read_bytes())
-    payload[-1] ^= 1
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from([CARD_NAME, WEIGHTS_NAME]), st.integers(0, 10**6), st.integers(1, 255))
+def test_a_byte_that_changes_anywhere_is_noticed(tmp_path_factory, name, place, flip):
+    folder = tmp_path_factory.mktemp("flipped")
+    save_checkpoint(folder, CHECKPOINT)
+    payload = bytearray((folder / name).read_bytes())
+    payload[place % len(payload)] ^= flip
+    (folder / name).write_bytes(payload)
+
+    with pytest.raises(BrokenCheckpoint):
+        load_checkpoint(folder, model="toy")
+    shutil.rmtree(folder)
+
+
+def test_damaged_weights_are_told_with_their_file_and_both_checksums(folder):
+    was = json.loads((folder / CARD_NAME).read_text())["sha256"]
+    payload = (folder / WEIGHTS_NAME).read_bytes()[:-1] + b"\x07"
     (folder / WEIGHTS_NAME).write_bytes(payload)
 
-    with pytest.raises(BrokenCheckpoint, match="damaged or exchanged"):
+    with pytest.raises(BrokenCheckpoint, match="damaged or exchanged") as refused:
         load_checkpoint(folder, model="toy")
+    for said in (str(folder / WEIGHTS_NAME), hashlib.sha256(payload).hexdigest(), was):
+        assert said in str(refused.value)
 
 
 def test_a_pickle_is_refused_and_never_run(folder, tmp_path):
-    import hashlib
-
     class Trap:
         def __reduce__(self):
             return (open, (str(tmp_path / "trap"), "w"))
 
     payload = pickle.dumps(Trap())
     (folder / WEIGHTS_NAME).write_bytes(payload)
-    _edit_card(folder, sha256=hashlib.sha256(payload).hexdigest())
+    _write_card_anew(folder, sha256=hashlib.sha256(payload).hexdigest())
 
-    with pytest.raises(BrokenCheckpoint, match="no safetensors"):
+    with pytest.raises(BrokenCheckpoint, match="no safetensors file"):
         load_checkpoint(folder, model="toy")
     assert not (tmp_path / "trap").exists()
 
@@ -64,12 +83,15 @@ def test_a_pickle_is_refused_and_never_run(folder, tmp_path):
     [
         ({"model": "other"}, "holds a 'other' model, not 'toy'"),
         ({"format": "somebody/else"}, "no card of format"),
+        ({"format": "augury/fitted/2"}, "no card of format"),
+        ({"format": "augury/checkpoint/3"}, "a newer version wrote; .*: upgrade augury"),
+        ({"format": "augury/checkpoint/1"}, "an older version wrote; .*: save the model anew"),
         ({"config": 3}, "lacks its config"),
         ({"sha256": None}, "damaged or exchanged"),
     ],
 )
 def test_a_foreign_card_is_refused(folder, fields, sentence):
-    _edit_card(folder, **fields)
+    _write_card_anew(folder, **fields)
 
     with pytest.raises(BrokenCheckpoint, match=sentence):
         load_checkpoint(folder, model="toy")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mining_objects import models
+from mining_objects.cards import write_card
 from mining_objects.errors import BrokenCheckpoint, MissingPackage
 
 torch = pytest.importorskip("torch")
@@ -140,7 +141,7 @@ def test_damaged_weights_are_refused(copied):
 def test_weights_of_another_shape_features_or_version_are_refused(copied, change, sentence):
     card = json.loads((copied / "card.json").read_text())
     card["config"] |= change
-    (copied / "card.json").write_text(json.dumps(card))
+    write_card(copied, card)
 
     with pytest.raises(BrokenCheckpoint, match=sentence):
         models.create("lstm", weights=copied)

@@ -42,7 +42,7 @@ def test_installed_weights_share_everything_and_saw_nothing_of_2025():
     card = json.loads((INSTALLED_WEIGHTS / "card.json").read_text())
     weights = np.array(card["numbers"]["weights"])
 
-    assert ["har", "garch", "ewma"] == card["settings"]["members"]
+    assert ["har_v1", "garch", "ewma"] == card["settings"]["members"]
     assert "2025-01-01" == card["training"]["until"]
     assert (weights >= 0).all()
     np.testing.assert_allclose(1.0, weights.sum(axis=1))
@@ -52,6 +52,7 @@ def test_installed_weights_share_everything_and_saw_nothing_of_2025():
     ("members", "weights", "sentence"),
     [
         (["har", "stack"], [[0.5, 0.5]] * 3, "must be other models"),
+        (["har", "stack_v1"], [[0.5, 0.5]] * 3, "must be other models"),
         ([], [[]] * 3, "must be other models"),
         (["flat", "ewma"], [[0.5, 0.6]] * 3, "shares of one"),
         (["flat", "ewma"], [[1.5, -0.5]] * 3, "shares of one"),
