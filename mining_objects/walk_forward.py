@@ -1,8 +1,8 @@
 """Models asked at every hour of a period and scored step by step, beside four ways to guess one volatility.
 
 Evaluation by the network's rules, capped and scaled, is in `evaluation`; here is what lies under it: the CRPS of each
-step in log-returns, exact for the answers' own law, how often outcomes fell into the middle of it, and references
-that need no paths because the CRPS of a Gaussian has a closed form.
+step in log-returns, exact for the answers' own law, where in that law outcomes fell, and references that need no paths
+because the CRPS of a Gaussian has a closed form. Which differences are more than luck: `significance`.
 """
 
 from __future__ import annotations
@@ -49,12 +49,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """crps, inside: by step. crps: (n, steps), log-return.  inside: (n, steps, 3), whether the outcome lay in CENTRAL's
-    intervals.  point: (n, steps), the point path; zeros for references."""
+    """crps, pit: by step. crps: (n, steps), log-return.  pit: (n, steps), where in its law the outcome lay, 0 to 1.
+    point: (n, steps), the point path; zeros for references.  NaN where truth is, or where no answer was given."""
 
     crps: Floats
-    inside: NDArray[np.bool_]
+    pit: Floats
     point: Floats
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """(n, steps, 3): whether the outcome lay in CENTRAL's intervals."""
+        return np.stack([np.abs(2.0 * self.pit - 1.0) <= part for part in CENTRAL], axis=2)
 
 
 def ask_hourly(window: Window, from_ms: int, until_ms: int, *, steps: int, lead: int) -> Asked:
@@ -79,9 +84,7 @@ def score_model(
 ) -> Scored:
     """One forecast at each anchor, from the candles that end `lead` steps before it. watch: a bar, if one is wanted."""
     window, steps = asked.window, asked.truth.shape[1]
-    scored = Scored(
-        np.empty(asked.truth.shape), np.empty((*asked.truth.shape, 3), np.bool_), np.empty(asked.truth.shape)
-    )
+    scored = Scored(*(np.empty(asked.truth.shape) for _ in range(3)))
     for i in watch(range(len(asked.rows))):
         known = int(asked.rows[i]) + 1 - asked.lead
         past = window.rows(max(0, known - model.lookback), known)
@@ -89,16 +92,16 @@ def score_model(
         (forecast,) = model.forecast([past], steps=steps, paths=paths, seed=chance, lead=asked.lead)
         members = np.sort(forecast.paths.astype(np.float64), axis=0)
         scored.crps[i] = ensemble_crps(members, asked.truth[i])
-        scored.inside[i] = _within(members, asked.truth[i])
+        scored.pit[i] = ensemble_pit(members, asked.truth[i])
         scored.point[i] = forecast.point
     return scored
 
 
 def score_gaussian(scale: Floats, asked: Asked) -> Scored:
     """A driftless normal law at each step. scale: (n, steps), its deviation."""
-    z = asked.truth / scale
-    inside = np.stack([np.abs(z) <= _normal_score(0.5 + part / 2.0) for part in CENTRAL], axis=2)
-    return Scored(gaussian_crps(asked.truth, scale), inside, np.zeros(asked.truth.shape))
+    crps = gaussian_crps(asked.truth, scale)
+    pit = 0.5 + 0.5 * np.interp(asked.truth / scale / math.sqrt(2.0), _ERF_GRID, _ERF)
+    return Scored(crps, pit, np.zeros(asked.truth.shape))
 
 
 def ensemble_crps(members: Floats, truth: Floats) -> Floats:
@@ -110,6 +113,23 @@ def ensemble_crps(members: Floats, truth: Floats) -> Floats:
     spread = (np.arange(1 - m, m, 2) @ members) / m**2
     crps: Floats = np.abs(members - truth).mean(axis=0) - spread
     return crps
+
+
+def ensemble_pit(members: Floats, truth: Floats) -> Floats:
+    """Probability integral transform: the level of each step's law at which the outcome lay. Shapes as ensemble_crps.
+
+    The i-th lowest of m members is the quantile of level (i - 1/2) / m, straight lines between them, the outermost
+    levels beyond; among members equal to the outcome the middle one counts.
+    """
+    m, steps = members.shape
+    below, upto = (members < truth).sum(axis=0), (members <= truth).sum(axis=0)
+    low, high = np.clip(below - 1, 0, m - 1), np.clip(below, 0, m - 1)
+    at = np.arange(steps)
+    gap = members[high, at] - members[low, at]
+    share = np.where(gap > 0.0, (truth - members[low, at]) / np.where(gap > 0.0, gap, 1.0), 0.0)
+    between = (low + 0.5 + np.clip(share, 0.0, 1.0)) / m
+    pit: Floats = np.where(upto > below, (below + upto) / (2.0 * m), between)
+    return np.where(np.isnan(truth), np.nan, pit)
 
 
 def gaussian_crps(truth: Floats, scale: Floats) -> Floats:
@@ -168,23 +188,3 @@ def best_half_life(window: Window, from_ms: int, until_ms: int, *, steps: int, l
     """The half-life whose Gaussian walk has the lowest CRPS in a period, hour by hour."""
     asked = ask_hourly(window, from_ms, until_ms, steps=steps, lead=lead)
     return min(tried, key=lambda h: float(np.nanmean(gaussian_crps(asked.truth, one_volatility(asked, h)))))
-
-
-def _within(members: Floats, truth: Floats) -> NDArray[np.bool_]:
-    """(steps, 3): whether the truth lies between the members' quantiles (i - 1/2) / m around the median."""
-    place = np.arange(len(members)) + 0.5
-    sides = []
-    for part in CENTRAL:
-        low = (1.0 - part) / 2.0 * len(members)
-        at = int(np.clip(np.searchsorted(place, low), 1, len(members) - 1))
-        share = (low - place[at - 1]) / (place[at] - place[at - 1])
-        below = members[at - 1] + share * (members[at] - members[at - 1])
-        above = members[-at] + share * (members[-at - 1] - members[-at])
-        sides.append((truth >= below) & (truth <= above))
-    return np.stack(sides, axis=1)
-
-
-def _normal_score(level: float) -> float:
-    from statistics import NormalDist
-
-    return NormalDist().inv_cdf(level)

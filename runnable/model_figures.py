@@ -84,12 +84,12 @@ def show(
 def _scores(name: str, weights: Path | None, asked: Asked, paths: int, kept: Path | None, console: Console) -> Scored:
     if kept is not None and kept.exists():
         with np.load(kept) as stored:
-            return Scored(stored["crps"], stored["inside"], stored["point"])
+            return Scored(stored["crps"], stored["pit"], stored["point"])
     forecaster = models.create(name, weights=weights)
     scored = score_model(forecaster, asked, paths=paths, watch=lambda rows: track(rows, name, console=console))
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(kept, crps=scored.crps, inside=scored.inside, point=scored.point)
+        np.savez(kept, crps=scored.crps, pit=scored.pit, point=scored.point)
     return scored
 
 

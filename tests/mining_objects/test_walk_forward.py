@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import NormalDist
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from mining_objects.walk_forward import (
     best_half_life,
     coverage,
     ensemble_crps,
+    ensemble_pit,
     gain_over,
     gaussian_crps,
     mean_losses,
@@ -78,6 +80,24 @@ def test_the_gaussian_crps_is_that_of_many_members():
     for y in (-3.0, 0.0, 0.4, 2.0):
         wanted = ensemble_crps(members, np.array([y]))[0]
         assert wanted == pytest.approx(float(gaussian_crps(np.array([y]), np.ones(1))[0]), abs=4e-3)
+
+
+def test_the_level_of_an_outcome_is_where_it_lies_among_the_members():
+    members = np.array([[0.0], [1.0], [2.0], [3.0]])
+    levels = {-9.0: 0.125, 0.0: 0.125, 0.5: 0.25, 1.0: 0.375, 2.5: 0.75, 9.0: 0.875}
+
+    for outcome, level in levels.items():
+        assert level == pytest.approx(float(ensemble_pit(members, np.array([outcome]))[0]))
+    assert 0.5 == ensemble_pit(np.zeros((4, 1)), np.zeros(1))[0]
+    assert np.isnan(ensemble_pit(members, np.array([np.nan]))[0])
+
+
+def test_the_level_of_an_outcome_is_uniform_under_the_law_that_made_it():
+    members = np.array([[NormalDist().inv_cdf((i + 0.5) / 256)] for i in range(256)])
+    outcomes = np.random.default_rng(4).standard_normal(4_000)
+    levels = [float(ensemble_pit(members, np.array([y]))[0]) for y in outcomes]
+
+    np.testing.assert_allclose(0.1, np.histogram(levels, 10, (0.0, 1.0))[0] / 4_000, atol=0.02)
 
 
 def test_a_gaussian_of_the_right_size_covers_what_it_should():
