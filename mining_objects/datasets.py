@@ -8,6 +8,7 @@ Alignment, once and for all: example i belongs to row i of the grid, whose candl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,13 +19,18 @@ import pyarrow.parquet as pq
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from mining_objects.base_mining_model import Floats, Window
+from mining_objects.base_mining_model import Window
+from mining_objects.causal import ewma
 from mining_objects.dataset_folders import choose_files
 from mining_objects.errors import BadCandles
+from mining_objects.features import scale_of
+from protocol.params import MAIN
 from protocol.units import MINUTE_MS
 
 COLUMNS: Final = ("open_time_ms", "open", "high", "low", "close", "volume")
 STEP_MS: Final = 5 * MINUTE_MS
+BASELINE_HALF_LIFE: Final = MAIN.loss.sigma_half_life_steps
+"""In steps, of the standing baseline's EWMA (rules.md 1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +143,14 @@ class Examples:
     """Training examples over one feature matrix; inputs are views, so nothing is copied until a batch is taken.
 
     features: (n, f).  rows: (e,), the row i of each example.  outcomes: (e, len(steps)), log-returns from close[i].
-    scale: (e,), the last day's root mean square return at row i.
+    scale: (e,), the last day's root mean square return at row i.  baseline: (e,), the standing baseline's sigma there.
     """
 
     features: NDArray[np.float32]
     rows: NDArray[np.int64]
     outcomes: NDArray[np.float32]
     scale: NDArray[np.float32]
+    baseline: NDArray[np.float32]
     lookback: int
 
     def inputs(self, chosen: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -152,10 +159,20 @@ class Examples:
         return np.ascontiguousarray(views[self.rows[chosen] - self.lookback + 1].transpose(0, 2, 1))
 
 
+def pool(parts: Sequence[Examples]) -> Examples:
+    """The examples of several series one series after the other; no inputs reach across."""
+    starts = np.cumsum([0, *(len(part.features) for part in parts[:-1])])
+    return Examples(
+        np.concatenate([part.features for part in parts]),
+        np.concatenate([part.rows + start for part, start in zip(parts, starts, strict=True)]),
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("outcomes", "scale", "baseline")),
+        lookback=parts[0].lookback,
+    )
+
+
 def make_examples(
     window: Window,
     features: NDArray[np.float32],
-    scale: Floats,
     rows: range,
     *,
     lookback: int,
@@ -166,8 +183,16 @@ def make_examples(
     """Every stride-th row of `rows` with a whole lookback behind it, and all outcomes known inside `rows`."""
     first = max(rows.start, warm_up + lookback - 1)
     candidates = np.arange(first, rows.stop - max(steps), stride, dtype=np.int64)
-    log_close = np.log(window.close)
+    log_close, returns = np.log(window.close), window.log_returns()
+    scale, baseline = scale_of(returns), np.sqrt(ewma(returns**2, BASELINE_HALF_LIFE))
     outcomes = log_close[candidates[:, None] + np.asarray(steps)] - log_close[candidates][:, None]
-    usable = np.isfinite(outcomes).all(axis=1) & (scale[candidates] > 0)
+    usable = np.isfinite(outcomes).all(axis=1) & (scale[candidates] > 0) & (baseline[candidates] > 0)
     kept = candidates[usable]
-    return Examples(features, kept, outcomes[usable].astype(np.float32), scale[kept].astype(np.float32), lookback)
+    return Examples(
+        features,
+        kept,
+        outcomes[usable].astype(np.float32),
+        scale[kept].astype(np.float32),
+        baseline[kept].astype(np.float32),
+        lookback,
+    )

@@ -6,6 +6,8 @@ NodeFault
 ├── UnknownFeature     no feature has this name
 ├── MissingPackage     a package of an optional extra is not installed
 ├── BrokenCheckpoint   weights that are damaged, foreign or made for another model
+├── ResumeMismatch     a stopped training was asked to go on as another one
+├── TrainingDiverged   a loss or gradient that is no number; training stopped before it took the step
 └── BadCandles         a candle file or window that is not what it must be
 """
 
@@ -42,6 +44,18 @@ class BrokenCheckpoint(NodeFault):
     """Weights that are damaged, foreign, or made for another model or version."""
 
     code = "broken-checkpoint"
+
+
+class ResumeMismatch(NodeFault):
+    """A stopped training was asked to go on with other settings or data; names what differs."""
+
+    code = "resume-mismatch"
+
+
+class TrainingDiverged(NodeFault):
+    """A loss or gradient is no finite number. The step was not taken; what was saved before it is kept."""
+
+    code = "training-diverged"
 
 
 class BadCandles(NodeFault):

@@ -1,172 +1,284 @@
-"""Fits the LSTM on examples, stops early on a later validation period, and keeps the epoch that was best there.
+"""The loop that trains any family: batches, early stopping on a later period, and a state to go on from at any batch.
 
-The loss is the network's own: CRPS over the anchors in units of scale * sqrt(k), each anchor weighted by the steps
-it stands for, as the rules average over steps. Equal settings, data and machine give equal weights.
+    seed, epoch -> order of the examples      seed, step, rank -> dropout      step -> learning rate
+
+Equal recipes, data, threads and machine give equal weights, also over a kill and a resume. Validation is always in
+float32 and without chance: it is how miners will answer.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import pairwise
+import hashlib
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from mining_objects.datasets import Examples
-from mining_objects.devices import pick_device
-from mining_objects.losses import gaussian_crps
-from mining_objects.models.lstm import Lstm, LstmConfig, LstmNetwork, tabulate_shape
+from mining_objects.errors import TrainingDiverged
+from mining_objects.trainable import ModelFamily
+from mining_objects.training_batches import ExampleBatches
+from mining_objects.training_numerics import Cast, check_settings, compiled
+from mining_objects.training_ranks import ALONE, Ranks
+from mining_objects.training_settings import TrainingSettings
+from mining_objects.training_state import Identity, TrainingState, load_state, save_state
+
+FLAT: Final = "flat"
+"""The reference law of the last day's size."""
+BASELINE: Final = "baseline"
+"""The reference law that pays nothing: the standing baseline's sigma."""
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingConfig:
-    """patience: epochs without a better validation loss after which training stops."""
+class ValidationReport:
+    """One look at the validation period. epoch: from 1.  step: batches so far.  train_loss: mean since the last look.
 
-    epochs: int = 10
-    batch: int = 128
-    learning_rate: float = 3e-4
-    weight_decay: float = 0.1
-    patience: int = 3
-    seed: int = 1
-    device: str = "auto"
-    threads: int = 2
-
-
-@dataclass(frozen=True, slots=True)
-class EpochReport:
-    """Mean losses of one epoch, CRPS in units of scale * sqrt(k)."""
+    score: lower is better.  skill: 1 - score / the score of the standing baseline.
+    """
 
     epoch: int
+    step: int
     train_loss: float
-    validation_loss: float
+    score: float
+    skill: float
     best: bool
 
 
 @dataclass(frozen=True, slots=True)
+class Data:
+    """Two periods, the later one for validation, and what is to be equal for a training to go on."""
+
+    train: Examples
+    validation: Examples
+    identity: Identity
+
+
+class Watcher:
+    """Whoever watches a training; does nothing unless overridden. Only rank 0's is told."""
+
+    def on_batch(self, epoch: int, done: int, of: int, loss: float) -> None:
+        """After each step. done: batches of this epoch.  loss: the mean since the last look at validation."""
+
+    def on_validation(self, report: ValidationReport) -> None:
+        """After each look. May raise to end the training."""
+
+    def is_stop_asked(self) -> bool:
+        """Asked after each step of every rank; once true, the training saves its state and raises Stopped."""
+        return False
+
+
+class Stopped(Exception):
+    """Whoever watches asked to stop. The state after `step` batches is saved."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"stopped after {step} batches")
+        self.step = step
+
+
+@dataclass(frozen=True, slots=True)
 class Trained:
-    """The fitted model and what happened on the way; flat_loss: validation loss of a Gaussian of the bare scale."""
+    """The network at its best look, finished, on the CPU. references: validation scores of FLAT and BASELINE.
 
-    model: Lstm
-    epochs: tuple[EpochReport, ...]
-    best_epoch: int
-    validation_loss: float
-    flat_loss: float
-    mean_share: float
+    facts: what the family tells of finishing.
+    """
+
+    network: nn.Module
+    reports: tuple[ValidationReport, ...]
+    best: ValidationReport
+    references: dict[str, float]
+    facts: dict[str, Any]
 
 
-def train_lstm(
-    train: Examples,
-    validation: Examples,
-    model: LstmConfig,
-    config: TrainingConfig,
-    *,
-    on_batch: Callable[[int, int], None],
-    on_epoch: Callable[[EpochReport], None],
-) -> Trained:
-    """on_batch(done, of) and on_epoch(report) tell whoever watches. Raises InvalidSetting for an absent device."""
-    device = pick_device(config.device)
-    torch.manual_seed(config.seed)
-    torch.set_num_threads(config.threads)
-    order = np.random.default_rng(config.seed)
-    network = LstmNetwork(model).to(device)
-    _fit_scaling(network, train)
-    weights = torch.tensor(step_weights(model.anchors), device=device)
-    optimiser = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    batches = max(1, len(train.rows) // config.batch)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.epochs * batches)
+@dataclass(slots=True)
+class _Progress:
+    """Where a training stands; all of it goes into the state."""
 
-    reports: list[EpochReport] = []
-    best_state, best_epoch, best_loss = copy.deepcopy(network.state_dict()), 0, float("inf")
-    for epoch in range(1, config.epochs + 1):
-        network.train()
+    step: int = 0
+    loss_sum: float = 0.0
+    losses: int = 0
+    reports: list[ValidationReport] = field(default_factory=list)
+
+    def best(self) -> ValidationReport | None:
+        return next((report for report in reversed(self.reports) if report.best), None)
+
+
+class Training:
+    """One training under way. `run` goes to the end; what it holds between two batches is what `save` writes."""
+
+    def __init__(
+        self,
+        family: ModelFamily[Any],
+        config: Any,
+        settings: TrainingSettings,
+        data: Data,
+        *,
+        folder: Path,
+        ranks: Ranks = ALONE,
+        watcher: Watcher | None = None,
+    ) -> None:
+        """folder: where the state is kept.  Raises InvalidSetting for what this machine or family cannot do."""
+        self.device = check_settings(settings, family, ranks.world)
+        torch.set_num_threads(settings.threads)
+        torch.manual_seed(settings.seed)
+        self.family, self.config, self.settings, self.data = family, config, settings, data
+        self.folder, self.ranks, self.watcher = folder, ranks, watcher or Watcher()
+        self.network = family.build(config).to(self.device)
+        family.fit_inputs(self.network, data.train.features[data.train.rows])
+        steps = family.steps(config)
+        self.train = ExampleBatches(data.train, steps, self.device)
+        self.validation = ExampleBatches(data.validation, steps, self.device)
+        self.optimiser = torch.optim.AdamW(self.network.parameters(), weight_decay=settings.weight_decay)
+        self.batches = max(1, len(self.train) // settings.batch)
+        self.best_weights = _copy_of(self.network)
+        self.progress = _Progress()
+
+    def resume(self) -> None:
+        """Goes on from the state in the folder. Raises BrokenCheckpoint or ResumeMismatch."""
+        state = load_state(self.folder, self.data.identity)
+        told = dict(state.progress)
+        told["reports"] = [ValidationReport(**report) for report in told["reports"]]
+        self.progress = _Progress(**told)
+        self.network.load_state_dict(state.under("network"))
+        self.best_weights = state.under("best")
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in state.under("optimiser").items():
+            index, _, moment = name.partition(".")
+            moments.setdefault(int(index), {})[moment] = tensor
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
+
+    def save(self) -> None:
+        """Writes the state; rank 0 alone does."""
+        if not self.ranks.leads:
+            return
+        tensors = {f"network.{name}": tensor for name, tensor in _copy_of(self.network).items()}
+        tensors |= {f"best.{name}": tensor for name, tensor in self.best_weights.items()}
+        for index, moments in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in moments.items()}
+        save_state(self.folder, self.data.identity, TrainingState(asdict(self.progress), tensors))
+
+    def run(self) -> Trained:
+        """Trains to the end. Raises Stopped when the watcher asks, TrainingDiverged for a loss that is no number."""
+        called = Cast(self.ranks.wrap(compiled(self.network, self.settings)), self.device, self.settings)
+        references = self._references()
+        last = self.settings.epochs * self.batches
+        order, ordered = np.empty(0, np.int64), 0
+        while self.progress.step < last and not self._is_patience_over():
+            epoch, batch = divmod(self.progress.step, self.batches)
+            if ordered != epoch + 1:
+                order, ordered = _order(len(self.train), self.settings.seed, epoch), epoch + 1
+            is_stop_asked = self._take_step(called, np.array_split(order, self.batches)[batch], epoch, batch)
+            if self._is_look_due(batch):
+                self._look(epoch, references)
+            if is_stop_asked:
+                self.save()
+                raise Stopped(self.progress.step)
+            if self._is_look_due(batch) or self.progress.step % self.settings.save_every == 0:
+                self.save()
+        return self._finished(references)
+
+    def _take_step(self, called: nn.Module, chosen: NDArray[np.int64], epoch: int, batch: int) -> bool:
+        """One step of the optimiser. Returns whether anybody asked to stop after it."""
+        settings, progress = self.settings, self.progress
+        torch.manual_seed(_seed_of(settings.seed, progress.step, self.ranks.rank))
+        self.network.train()
+        mine = self.ranks.part(chosen)
+        losses = self.family.loss(self.config, called, self.train.take(mine))
+        loss = losses.sum() / len(chosen)
+        self.optimiser.zero_grad(set_to_none=True)
+        (loss * self.ranks.world).backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
+        total, stops = self.ranks.sums([float(loss.detach()), float(self.watcher.is_stop_asked())])
+        if not (math.isfinite(total) and math.isfinite(float(norm))):
+            raise TrainingDiverged(
+                f"batch {batch + 1} of epoch {epoch + 1}: the loss is {total} and its gradient {float(norm)}; the "
+                f"state saved before it is kept in {self.folder}. Try a smaller learning_rate than "
+                f"{settings.learning_rate:g}",
+                epoch=epoch + 1,
+                batch=batch + 1,
+            )
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate_at(progress.step, settings.epochs * self.batches, settings.learning_rate)
+        self.optimiser.step()
+        progress.step += 1
+        progress.loss_sum += total
+        progress.losses += 1
+        if self.ranks.leads:
+            self.watcher.on_batch(epoch + 1, batch + 1, self.batches, progress.loss_sum / progress.losses)
+        return stops > 0
+
+    def _is_look_due(self, batch: int) -> bool:
+        """Whether validation follows this batch: at the end of each of the epoch's equal parts."""
+        looks = min(self.settings.looks, self.batches)
+        return (batch + 1) * looks // self.batches > batch * looks // self.batches
+
+    def _look(self, epoch: int, references: dict[str, float]) -> None:
+        score, progress, best = self._score(), self.progress, self.progress.best()
+        report = ValidationReport(
+            epoch=epoch + 1,
+            step=progress.step,
+            train_loss=progress.loss_sum / progress.losses,
+            score=score,
+            skill=1.0 - score / references[BASELINE],
+            best=best is None or score < best.score,
+        )
+        progress.reports.append(report)
+        progress.loss_sum, progress.losses = 0.0, 0
+        if report.best:
+            self.best_weights = _copy_of(self.network)
+        if self.ranks.leads:
+            self.watcher.on_validation(report)
+
+    def _score(self) -> float:
+        """The mean score over the validation period, each rank answering for its part of it."""
+        self.network.eval()
         total = 0.0
-        for done, chosen in enumerate(np.array_split(order.permutation(len(train.rows)), batches), start=1):
-            inputs, outcome = _batch(train, chosen, model.anchors, device)
-            mean, log_scale = network(inputs)
-            loss = (gaussian_crps(outcome, mean, log_scale.exp()) @ weights).mean()
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            total += float(loss.detach())
-            on_batch(done, batches)
-        mean, log_scale, outcome = _answers(network, validation, model.anchors, device)
-        current = float((gaussian_crps(outcome, mean, log_scale.exp()) @ weights.cpu()).mean())
-        reports.append(EpochReport(epoch, total / batches, current, best=current < best_loss))
-        on_epoch(reports[-1])
-        if reports[-1].best:
-            best_state, best_epoch, best_loss = copy.deepcopy(network.state_dict()), epoch, current
-        elif epoch - best_epoch >= config.patience:
-            break
-    network.load_state_dict(best_state)
+        with torch.inference_mode():
+            for batch in self.validation.part(self.ranks.rank, self.ranks.world):
+                total += float(self.family.score(self.config, self.network, batch).double().sum())
+        return self.ranks.sums([total])[0] / len(self.validation)
 
-    share = _fit_mean_share(network, validation, model.anchors, device)
-    _fit_shape(network, (train, validation), model.anchors, device)
-    _, _, outcome = _answers(network, validation, model.anchors, device)
-    flat = gaussian_crps(outcome, torch.zeros_like(outcome), torch.ones_like(outcome)) @ weights.cpu()
-    lstm = Lstm(model, network, device="cpu")
-    return Trained(lstm, tuple(reports), best_epoch, best_loss, float(flat.mean()), share)
+    def _references(self) -> dict[str, float]:
+        """What the two reference laws score on validation."""
+        sums = {FLAT: 0.0, BASELINE: 0.0}
+        with torch.inference_mode():
+            for batch in self.validation:
+                for name, deviation in ((FLAT, torch.ones_like(batch.scale)), (BASELINE, batch.baseline)):
+                    sums[name] += float(self.family.reference(self.config, batch, deviation).double().sum())
+        return {name: total / len(self.validation) for name, total in sums.items()}
 
+    def _is_patience_over(self) -> bool:
+        looks = self.progress.reports
+        since = next((age for age, report in enumerate(reversed(looks)) if report.best), 0)
+        return since >= self.settings.patience
 
-def step_weights(anchors: tuple[int, ...]) -> NDArray[np.float32]:
-    """The part of all steps that each anchor stands for: those nearer to it than to its neighbours; sums to 1."""
-    edges = [0.5, *((a + b) / 2 for a, b in pairwise(anchors)), anchors[-1] + 0.5]
-    return (np.diff(edges) / (edges[-1] - edges[0])).astype(np.float32)
+    def _finished(self, references: dict[str, float]) -> Trained:
+        best = self.progress.best()
+        assert best is not None, "the last batch of an epoch is always followed by a look"
+        self.network.load_state_dict(self.best_weights)
+        self.network.eval()
+        with torch.inference_mode():
+            facts = self.family.finish(self.network, self.train, self.validation)
+        return Trained(self.network.cpu(), tuple(self.progress.reports), best, references, facts)
 
 
-def _batch(
-    examples: Examples, chosen: NDArray[np.int64], anchors: tuple[int, ...], device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """Inputs, and outcomes in units of scale * sqrt(k)."""
-    unit = examples.scale[chosen, None] * np.sqrt(np.asarray(anchors, dtype=np.float32))
-    outcome = examples.outcomes[chosen] / unit
-    return torch.from_numpy(examples.inputs(chosen)).to(device), torch.from_numpy(outcome).to(device)
+def learning_rate_at(step: int, steps: int, highest: float) -> float:
+    """From `highest` at step 0 down to 0 after the last, as half a cosine; arXiv:1608.03983."""
+    return highest * (1.0 + math.cos(math.pi * step / steps)) / 2.0
 
 
-def _answers(
-    network: LstmNetwork, examples: Examples, anchors: tuple[int, ...], device: torch.device
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean, log deviation and outcome of every example, on the CPU."""
-    network.eval()
-    parts = []
-    with torch.inference_mode():
-        for chosen in np.array_split(np.arange(len(examples.rows)), max(1, len(examples.rows) // 2_048)):
-            inputs, outcome = _batch(examples, chosen, anchors, device)
-            parts.append(tuple(t.cpu() for t in (*network(inputs), outcome)))
-    means, log_scales, outcomes = zip(*parts, strict=True)
-    return torch.cat(means), torch.cat(log_scales), torch.cat(outcomes)
+def _order(examples: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    return np.random.default_rng([seed, epoch]).permutation(examples)
 
 
-def _fit_scaling(network: LstmNetwork, train: Examples) -> None:
-    """Mean and deviation of each feature over the rows of the training period alone."""
-    rows = train.features[train.rows]
-    network.feature_mean.copy_(torch.from_numpy(rows.mean(axis=0)))
-    network.feature_deviation.copy_(torch.from_numpy(np.maximum(rows.std(axis=0), 1e-3)))
+def _seed_of(seed: int, step: int, rank: int) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed}/{step}/{rank}".encode()).digest()[:8], "big", signed=True)
 
 
-def _fit_mean_share(
-    network: LstmNetwork, validation: Examples, anchors: tuple[int, ...], device: torch.device
-) -> float:
-    """The share of the learnt mean, 0 to 1 in tenths, with the least absolute error in the validation period."""
-    mean, _, outcome = _answers(network, validation, anchors, device)
-    errors = [float((outcome - share / 10 * mean).abs().mean()) for share in range(11)]
-    share = int(np.argmin(errors)) / 10
-    network.mean_share.fill_(share)
-    return share
-
-
-def _fit_shape(
-    network: LstmNetwork, periods: tuple[Examples, ...], anchors: tuple[int, ...], device: torch.device
-) -> None:
-    """The residuals' quantiles at each anchor over these periods, symmetric, as a bend of the normal law."""
-    residuals = []
-    for examples in periods:
-        mean, log_scale, outcome = _answers(network, examples, anchors, device)
-        residuals.append((outcome - network.mean_share.cpu() * mean) / log_scale.exp())
-    table = tabulate_shape(torch.cat(residuals).numpy().astype(np.float64))
-    network.residual_shape.copy_(torch.from_numpy(table.astype(np.float32)))
+def _copy_of(network: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}

@@ -1,171 +1,136 @@
-"""Trains the LSTM baseline on recorded candles, stopping early on a later validation period.
+"""Trains a model on recorded candles, stopping early on a later validation period; goes on where it was stopped.
 
     python runnable/generate_historical_data.py recordings/binance_spot_BTCUSDT_5m.parquet --out datasets/btc
-    python runnable/miner_training.py datasets/btc --out weights/mine
+    python runnable/miner_training.py --data datasets/btc --out weights/mine
+    python runnable/miner_training.py --data datasets/btc --out weights/mine --resume
     python runnable/miner_testing.py datasets/btc --weights weights/mine --from 2025-01-01
 
-The result is a folder with weights.safetensors and card.json; `--base_model lstm --weights FOLDER` mines with it.
+The result is a folder with weights.safetensors, card.json and a README.md with plots; `--base_model lstm --weights
+FOLDER` mines with it. docs/training.md tells the rest.
 """
 
 from __future__ import annotations
 
-import platform
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
+import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from mining_objects.errors import MissingPackage
 from protocol.errors import InvalidSetting
-from runnable.generate_historical_data import instant_ms
-from runnable.plain_errors import run_plainly
+from runnable.plain_errors import INTERRUPTED, run_plainly
 
 if TYPE_CHECKING:
-    from mining_objects.base_mining_model import Window
-    from mining_objects.datasets import Examples
-    from mining_objects.models.lstm import LstmConfig
-    from mining_objects.training import Trained, TrainingConfig
-
-EMBARGO_STEPS = 288
-"""A day between the periods: more than any outcome reaches, so none is seen by two of them."""
+    from mining_objects.training import Trained
+    from mining_objects.training_data import Series
+    from mining_objects.training_recipe import Recipe
 
 
 def train(
-    dataset: Annotated[Path, typer.Argument(help="Dataset folder of generate_historical_data.py, or a candle file.")],
-    out: Annotated[Path, typer.Option(help="Folder for weights.safetensors and card.json.")],
-    validation_from: Annotated[str, typer.Option(help="Training uses candles before this day (UTC).")] = "2024-09-01",
-    until: Annotated[str, typer.Option(help="Nothing from this day on is looked at (UTC).")] = "2025-01-01",
-    epochs: Annotated[int, typer.Option(min=1, help="The most passes over the training period.")] = 10,
-    patience: Annotated[int, typer.Option(min=1, help="Epochs without improvement before it stops.")] = 3,
-    stride: Annotated[int, typer.Option(min=1, help="Steps between the examples of training.")] = 6,
-    batch: Annotated[int, typer.Option(min=1, help="Examples a step.")] = 128,
-    learning_rate: Annotated[float, typer.Option(min=0.0, help="Of AdamW, falling to 0 as a cosine.")] = 3e-4,
-    hidden: Annotated[int, typer.Option(min=1, help="Units of each LSTM layer.")] = 48,
-    layers: Annotated[int, typer.Option(min=1, help="LSTM layers on top of each other.")] = 2,
-    lookback: Annotated[int, typer.Option(min=2, help="Candles the LSTM reads.")] = 48,
-    seed: Annotated[int, typer.Option(help="Equal seeds give equal weights on one machine.")] = 1,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
+    data: Annotated[
+        Path, typer.Option(help="A dataset folder or candle file; or the folder in which the recipe's data.files lie.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for weights, card and report; a stopped training waits there.")],
+    config: Annotated[
+        Path | None, typer.Option(help="The recipe, TOML (docs/training.md). Defaults without one.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training that stopped in --out.")] = False,
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="SECTION.KEY=VALUE, over the recipe: config.hidden=64. May be repeated."),
+    ] = None,
+    validation_from: Annotated[
+        str | None, typer.Option(help="data.validation_from: training looks at candles before.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="data.until: nothing from this day on is looked at (UTC).")] = None,
+    stride: Annotated[int | None, typer.Option(help="data.stride: steps between the examples of training.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="training.epochs: the most passes over the training period.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="training.seed: equal seeds give equal weights on one machine.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="training.device: auto, cpu, cuda or mps.")] = None,
+    threads: Annotated[int | None, typer.Option(help="training.threads: CPU threads of each process.")] = None,
+    precision: Annotated[str | None, typer.Option(help="training.precision: float32 or bfloat16.")] = None,
 ) -> None:
-    """Train the LSTM baseline on recorded candles, with early stopping on a later validation period.
+    """Train a model on recorded candles, with early stopping on a later validation period.
 
-    The default settings train in a few minutes on two CPU cores.
+    The default recipe trains the LSTM in a few minutes on one CPU core.
     """
     try:
-        from mining_objects.models.lstm import LstmConfig
-        from mining_objects.training import TrainingConfig, train_lstm
+        from mining_objects.training_recipe import read_recipe
     except ModuleNotFoundError as missing:
         raise MissingPackage(f"training needs {missing.name}: pip install 'augury[miner]'") from missing
-    console = Console()
-    model = LstmConfig(hidden=hidden, layers=layers, lookback=lookback)
-    config = replace(
-        TrainingConfig(), epochs=epochs, patience=patience, batch=batch, learning_rate=learning_rate,
-        seed=seed, device=device, threads=threads,
-    )  # fmt: skip
-    window, fingerprint = load_before(dataset, instant_ms(until, 0))
-    examples = build_examples(window, model, instant_ms(validation_from, 0), stride)
-    console.print(
-        f"{window.series}: {len(examples[0].rows):,} training and {len(examples[1].rows):,} validation examples, "
-        f"{len(model.features)} features x {model.lookback} candles"
-    )
-    columns = (
-        TextColumn("epoch {task.fields[epoch]}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TimeRemainingColumn(), TextColumn("{task.fields[told]}"),
-    )  # fmt: skip
-    with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("", epoch=1, told="")
-
-        def on_batch(done: int, of: int) -> None:
-            progress.update(bar, completed=done, total=of)
-
-        def on_epoch(report: Any) -> None:
-            mark = "[green]best so far[/]" if report.best else "no better"
-            told = f"train {report.train_loss:.5f}  validation {report.validation_loss:.5f}  {mark}"
-            progress.console.print(f"epoch {report.epoch:2d}  {told}")
-            progress.reset(bar, epoch=report.epoch + 1, told=told)
-
-        trained = train_lstm(*examples, model, config, on_batch=on_batch, on_epoch=on_epoch)
-        progress.update(bar, visible=False)
-    trained.model.save(out, tell(trained, config, window, fingerprint, validation_from, until, stride))
-    console.print(_summary(trained, out))
-
-
-def load_before(dataset: Path, until_ms: int) -> tuple[Window, str]:
-    """The candles that end before `until_ms`, and the SHA-256 of the files they came from."""
-    from mining_objects.dataset_folders import choose_files
-    from mining_objects.datasets import read_candles
-
-    window = read_candles(dataset)
-    rows = int((window.open_time_ms + window.step_ms <= until_ms).sum())
-    if rows == 0:
-        raise InvalidSetting(f"{dataset.name} has no candle before --until", setting="until")
-    return window.rows(0, rows), choose_files(dataset).sha256
-
-
-def build_examples(
-    window: Window, model: LstmConfig, validation_from_ms: int, stride: int
-) -> tuple[Examples, Examples]:
-    """Training and validation examples; the validation ones stand an hour apart, as the paths rounds do."""
-    from mining_objects.datasets import make_examples, split_by_time
-    from mining_objects.features import WARM_UP, compute_features, scale_of
-
-    split = split_by_time(
-        window, validation_from_ms=validation_from_ms, test_from_ms=window.end_ms + EMBARGO_STEPS * window.step_ms,
-        until_ms=window.end_ms + EMBARGO_STEPS * window.step_ms, embargo_steps=EMBARGO_STEPS,
-    )  # fmt: skip
-    features, scale = compute_features(window), scale_of(window.log_returns())
-    made = [
-        make_examples(
-            window, features, scale, rows, lookback=model.lookback, warm_up=WARM_UP, steps=model.anchors, stride=every
-        )
-        for rows, every in ((split.train, stride), (split.validation, 12))
-    ]
-    for examples, name in zip(made, ("training", "validation"), strict=True):
-        if not len(examples.rows):
-            raise InvalidSetting(f"the {name} period is too short for a lookback of {model.lookback}", setting="until")
-    return made[0], made[1]
-
-
-def tell(
-    trained: Trained,
-    config: TrainingConfig,
-    window: Window,
-    fingerprint: str,
-    validation_from: str,
-    until: str,
-    stride: int,
-) -> dict[str, Any]:
-    """What the card says about the making of the weights."""
-    import torch
-
-    first = datetime.fromtimestamp(int(window.open_time_ms[0]) / 1_000, UTC)
-    return {
-        "data": {
-            "series": window.series, "sha256": fingerprint, "from": first.isoformat(),
-            "validation_from": validation_from, "until": until, "embargo_steps": EMBARGO_STEPS, "stride": stride,
-        },
-        "settings": asdict(config),
-        "epochs": [asdict(report) for report in trained.epochs],
-        "best_epoch": trained.best_epoch,
-        "validation_crps": trained.validation_loss,
-        "validation_crps_of_a_gaussian_of_the_last_day": trained.flat_loss,
-        "mean_share": trained.mean_share,
-        "made_with": {"python": platform.python_version(), "torch": torch.__version__},
+    flags = {
+        "data.validation_from": validation_from, "data.until": until, "data.stride": stride, "training.epochs": epochs,
+        "training.seed": seed, "training.device": device, "training.threads": threads, "training.precision": precision,
     }  # fmt: skip
+    flagged = [f"{key}={value}" for key, value in flags.items() if value is not None]
+    recipe = read_recipe(config, [*(change or []), *flagged])
+    train_recipe(recipe, data, out, resume=resume, console=Console())
 
 
-def _summary(trained: Trained, out: Path) -> Table:
+def train_recipe(recipe: Recipe, folder: Path, out: Path, *, resume: bool, console: Console) -> None:
+    """Trains what the recipe says and writes it into out. Ends the process with 130 when it is stopped."""
+    from mining_objects.devices import pick_device
+    from mining_objects.training import Stopped, Training
+    from mining_objects.training_data import load_data, load_series
+    from mining_objects.training_ranks import ranks_of
+    from mining_objects.training_state import STATE_NAME
+    from runnable.training_report import write_results
+    from runnable.training_screen import TrainingScreen
+
+    if (out / STATE_NAME).exists() and not resume:
+        raise InvalidSetting(
+            f"a training that stopped waits in {out}: go on with it by --resume, or choose another folder",
+            setting="out",
+        )
+    with ranks_of(pick_device(recipe.training.device)) as ranks:
+        recipe = replace(recipe, training=replace(recipe.training, devices=ranks.world))
+        console.quiet = console.quiet or not ranks.leads
+        series = load_series(recipe, folder)
+        examples = load_data(recipe, series)
+        console.print(
+            f"{', '.join(one.window.series for one in series)}: {len(examples.train.rows):,} training and "
+            f"{len(examples.validation.rows):,} validation examples, {len(recipe.config.features)} features x "
+            f"{recipe.config.lookback} candles"
+        )
+        screen = TrainingScreen(console, recipe.training.epochs)
+        training = Training(
+            recipe.family, recipe.config, recipe.training, examples, folder=out, ranks=ranks, watcher=screen
+        )
+        if resume:
+            training.resume()
+            console.print(f"goes on after {training.progress.step:,} batches")
+        try:
+            with screen:
+                trained = training.run()
+        except Stopped as stopped:
+            console.print(f"stopped after {stopped.step:,} batches; the same command with --resume goes on from there")
+            sys.exit(INTERRUPTED)
+        if ranks.leads:
+            write_results(out, recipe, series, trained)
+            (out / STATE_NAME).unlink(missing_ok=True)
+            console.print(_summary(trained, series, out))
+
+
+def _summary(trained: Trained, series: list[Series], out: Path) -> Table:
+    from mining_objects.training import BASELINE, FLAT
+
     table = Table(title=f"saved to {out}", show_header=False)
-    gain = 1 - trained.validation_loss / trained.flat_loss
-    table.add_row("best epoch", f"{trained.best_epoch} of {len(trained.epochs)}")
-    table.add_row("validation CRPS", f"{trained.validation_loss:.5f} (units of scale x sqrt(k))")
-    table.add_row("a Gaussian of the last day's size", f"{trained.flat_loss:.5f}, so the model gains {gain:.2%}")
-    table.add_row("share of the learnt direction that is used", f"{trained.mean_share:.0%}")
+    score = trained.best.score
+    table.add_row("best look", f"epoch {trained.best.epoch}, of {len(trained.reports)} looks")
+    table.add_row("validation score", f"{score:.5f}")
+    for name, law in ((FLAT, "a Gaussian of the last day's size"), (BASELINE, "the standing baseline's Gaussian")):
+        reference = trained.references[name]
+        table.add_row(law, f"{reference:.5f}, so the model gains {1 - score / reference:.2%}")
+    for name, value in trained.facts.items():
+        table.add_row(name.replace("_", " "), f"{value}")
     table.add_row("next", f"python runnable/miner_testing.py DATASET --weights {out} --from 2025-01-01")
     return table
 

@@ -1,8 +1,9 @@
-"""Training on a small generated market: it learns what is there, stops early, and repeats to the bit."""
+"""Training on a small generated market: it learns what is there, stops early, repeats and goes on to the bit."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,13 +12,17 @@ torch = pytest.importorskip("torch")
 
 from mining_objects.datasets import Examples  # noqa: E402
 from mining_objects.devices import pick_device  # noqa: E402
-from mining_objects.losses import gaussian_crps, gaussian_nll  # noqa: E402
+from mining_objects.errors import BrokenCheckpoint, ResumeMismatch, TrainingDiverged  # noqa: E402
+from mining_objects.lstm_training import LstmFamily  # noqa: E402
 from mining_objects.models.lstm import LstmConfig  # noqa: E402
-from mining_objects.training import TrainingConfig, step_weights, train_lstm  # noqa: E402
+from mining_objects.trainable import step_weights  # noqa: E402
+from mining_objects.training import BASELINE, FLAT, Data, Stopped, Training, Watcher, learning_rate_at  # noqa: E402
+from mining_objects.training_settings import TrainingSettings  # noqa: E402
+from mining_objects.training_state import STATE_NAME  # noqa: E402
 from protocol.errors import InvalidSetting  # noqa: E402
 
-MODEL = LstmConfig(lookback=4, hidden=8, layers=1, dropout=0.0, anchors=(1, 10, 100))
-CONFIG = TrainingConfig(epochs=8, batch=64, learning_rate=0.02, seed=1, device="cpu", threads=1, patience=2)
+MODEL = LstmConfig(lookback=4, hidden=8, layers=2, dropout=0.2, anchors=(1, 10, 100))
+QUICK = TrainingSettings(epochs=2, batch=256, learning_rate=0.02, device="cpu", looks=2, save_every=2)
 
 
 def _told_volatility(seed: int, count: int = 1_500) -> Examples:
@@ -28,67 +33,181 @@ def _told_volatility(seed: int, count: int = 1_500) -> Examples:
     wild = np.where(features[rows, -1] > 0, 2.0, 0.5)
     deviation = 1e-3 * wild[:, None] * np.sqrt(np.array(MODEL.anchors))
     outcomes = (deviation * chance.standard_normal((count, 3))).astype(np.float32)
-    return Examples(features, rows, outcomes, np.full(count, 1e-3, np.float32), MODEL.lookback)
+    scale = np.full(count, 1e-3, np.float32)
+    return Examples(features, rows, outcomes, scale, 1.5 * scale, MODEL.lookback)
 
 
-def _train(config: TrainingConfig = CONFIG):
-    reports = []
-    trained = train_lstm(
-        _told_volatility(1), _told_volatility(2), MODEL, config, on_batch=lambda *_: None, on_epoch=reports.append
-    )
-    return trained, reports
+DATA = Data(_told_volatility(1), _told_volatility(2), {"config.hidden": 8, "data.sha256": ["ab"]})
 
 
-def test_it_learns_when_the_market_is_wild():
-    trained, _ = _train()
+class StoppingAfter(Watcher):
+    """Asks to stop after so many batches."""
+
+    def __init__(self, batches: int) -> None:
+        self.left = batches
+
+    def is_stop_asked(self) -> bool:
+        self.left -= 1
+        return self.left == 0
+
+
+def _training(folder, settings=QUICK, model=MODEL, data=DATA, watcher=None) -> Training:
+    return Training(LstmFamily(), model, settings, data, folder=folder, watcher=watcher)
+
+
+def _bits(trained) -> dict[str, bytes]:
+    return {name: tensor.numpy().tobytes() for name, tensor in trained.network.state_dict().items()}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A training that nothing disturbed."""
+    return _training(tmp_path_factory.mktemp("whole")).run()
+
+
+def test_it_learns_when_the_market_is_wild(tmp_path):
+    settings = TrainingSettings(epochs=8, batch=64, learning_rate=0.02, device="cpu", patience=2)
+    model = replace(MODEL, layers=1, dropout=0.0)
+    trained = _training(tmp_path, settings, model).run()
     inputs = _told_volatility(3)
-    _, log_scale = trained.model.term_structure(inputs.inputs(np.arange(500)))
+    _, log_scale = LstmFamily().forecaster(model, trained.network).term_structure(inputs.inputs(np.arange(500)))
     wild = inputs.features[inputs.rows[:500], -1] > 0
 
     best_possible = 0.5 * (0.5 + 2.0) / math.sqrt(math.pi)
-    assert trained.validation_loss < 0.5 * (best_possible + trained.flat_loss)
+    assert trained.best.score < 0.5 * (best_possible + trained.references[FLAT])
+    assert trained.references[FLAT] < trained.references[BASELINE]
     assert np.exp(log_scale[wild].mean()) > 1.4
     assert np.exp(log_scale[~wild].mean()) < 0.7
 
 
-def test_the_best_epoch_is_kept_and_training_stops_after_patience():
-    trained, reports = _train(TrainingConfig(epochs=60, batch=16, learning_rate=0.05, device="cpu", threads=1))
-    best = min(reports, key=lambda r: r.validation_loss)
+def test_the_best_look_is_kept_and_training_stops_after_patience(tmp_path):
+    settings = TrainingSettings(epochs=60, batch=16, learning_rate=0.05, device="cpu", patience=2)
+    trained = _training(tmp_path, settings, replace(MODEL, layers=1, dropout=0.0)).run()
+    best = min(trained.reports, key=lambda report: report.score)
 
-    assert (best.epoch, best.validation_loss) == (trained.best_epoch, trained.validation_loss)
-    assert trained.best_epoch + 3 == len(reports)
+    assert best == trained.best
+    assert trained.best.epoch + 2 == len(trained.reports)
+    np.testing.assert_allclose(1 - best.score / trained.references[BASELINE], best.skill)
 
 
-def test_the_same_seed_gives_the_same_weights():
-    first, again = (_train(TrainingConfig(epochs=1, device="cpu", threads=1, seed=5))[0] for _ in range(2))
+def test_the_same_seed_gives_the_same_bits_and_another_one_others(whole, tmp_path):
+    assert _bits(whole) == _bits(_training(tmp_path / "again").run())
+    assert _bits(whole) != _bits(_training(tmp_path / "other", replace(QUICK, seed=2)).run())
 
-    for name, values in first.model.network.state_dict().items():
-        assert torch.equal(values, again.model.network.state_dict()[name]), name
+
+@pytest.mark.parametrize("batches", [1, 2, 3, 5, 8])
+def test_a_training_that_stops_after_any_batch_goes_on_to_the_same_bits(whole, tmp_path, batches):
+    with pytest.raises(Stopped):
+        _training(tmp_path, watcher=StoppingAfter(batches)).run()
+    resumed = _training(tmp_path)
+    resumed.resume()
+
+    assert batches == resumed.progress.step
+    trained = resumed.run()
+    assert _bits(whole) == _bits(trained)
+    assert whole.reports == trained.reports
+
+
+def test_what_is_killed_between_two_saves_goes_on_from_the_earlier_one(whole, tmp_path):
+    class Killed(Watcher):
+        def on_batch(self, epoch, done, of, loss):
+            if (epoch, done) == (2, 2):
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _training(tmp_path, watcher=Killed()).run()
+    resumed = _training(tmp_path)
+    resumed.resume()
+
+    assert 6 == resumed.progress.step
+    assert _bits(whole) == _bits(resumed.run())
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"config.hidden": 16}, "config.hidden is 16 and was 8"),
+        ({"data.sha256": ["cd"]}, r"data.sha256 is \['cd'\] and was \['ab'\]"),
+        ({"training.new": 1}, "training.new is 1 and was None"),
+    ],
+)
+def test_another_training_is_not_gone_on_with(tmp_path, change, sentence):
+    with pytest.raises(Stopped):
+        _training(tmp_path, watcher=StoppingAfter(1)).run()
+
+    with pytest.raises(ResumeMismatch, match=sentence):
+        _training(tmp_path, data=replace(DATA, identity={**DATA.identity, **change})).resume()
+
+
+def test_a_state_that_is_absent_cut_short_or_altered_is_refused(tmp_path):
+    with pytest.raises(BrokenCheckpoint, match="no training to go on with"):
+        _training(tmp_path).resume()
+    with pytest.raises(Stopped):
+        _training(tmp_path, watcher=StoppingAfter(1)).run()
+    path = tmp_path / STATE_NAME
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100])
+    with pytest.raises(BrokenCheckpoint, match="no training to go on with"):
+        _training(tmp_path).resume()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(BrokenCheckpoint, match="damaged"):
+        _training(tmp_path).resume()
+
+
+def test_a_loss_that_is_no_number_stops_before_the_step_and_the_state_before_it_is_kept(tmp_path):
+    outcomes = DATA.train.outcomes.copy()
+    order = np.random.default_rng([QUICK.seed, 0]).permutation(len(outcomes))
+    outcomes[np.array_split(order, 5)[3]] = np.nan
+    poisoned = replace(DATA, train=replace(DATA.train, outcomes=outcomes))
+
+    with pytest.raises(TrainingDiverged, match="batch 4 of epoch 1: the loss is nan") as told:
+        _training(tmp_path, data=poisoned).run()
+
+    assert {"epoch": 1, "batch": 4} == told.value.fields
+    kept = _training(tmp_path)
+    kept.resume()
+    assert 3 == kept.progress.step
+    assert all(torch.isfinite(tensor).all() for tensor in kept.network.state_dict().values())
+
+
+def test_every_example_is_learnt_from_once_an_epoch(tmp_path):
+    class Counting(LstmFamily):
+        seen: list[float] = []  # noqa: RUF012 - the test's own
+
+        def loss(self, config, network, batch):
+            if torch.is_grad_enabled():
+                self.seen += batch.inputs[:, -1, 0].tolist()
+            return super().loss(config, network, batch)
+
+    Training(Counting(), MODEL, replace(QUICK, epochs=1), DATA, folder=tmp_path).run()
+
+    assert sorted(DATA.train.features[DATA.train.rows, 0].tolist()) == sorted(Counting.seen)
+
+
+def test_the_learning_rate_falls_as_half_a_cosine():
+    assert [1.0, 0.5, 0.0] == pytest.approx([learning_rate_at(step, 10, 1.0) for step in (0, 5, 10)])
 
 
 def test_anchors_weigh_as_the_steps_they_stand_for():
     np.testing.assert_allclose([0.05, 0.495, 0.455], step_weights((1, 10, 100)), atol=1e-6)
 
 
-def test_torch_crps_is_the_integral_of_its_definition():
-    grid = np.linspace(-12, 12, 240_001)
-    for outcome, mean, deviation in ((0.3, 0.0, 1.0), (-1.7, 0.4, 0.6)):
-        law = 0.5 * (1 + np.array([math.erf(v) for v in ((grid[::24] - mean) / deviation / 2**0.5)]))
-        integral = np.trapezoid((law - (grid[::24] >= outcome)) ** 2, grid[::24])
-        got = gaussian_crps(*(torch.tensor(v, dtype=torch.float64) for v in (outcome, mean, deviation)))
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"epochs": 0}, "epochs must be a number of at least 1"),
+        ({"learning_rate": float("nan")}, "learning_rate must be a number"),
+        ({"precision": "float16"}, "precision must be float32 or bfloat16"),
+        ({"compile": True}, "cannot take a lstm network whole"),
+        ({"device": "tpu"}, "auto, cpu, cuda, mps"),
+    ],
+)
+def test_settings_that_cannot_be_kept_are_refused(tmp_path, change, sentence):
+    with pytest.raises(InvalidSetting, match=sentence):
+        _training(tmp_path, replace(QUICK, **change))
 
-        np.testing.assert_allclose(integral, got.item(), atol=2e-3)
 
-
-def test_torch_nll_is_minus_the_log_density():
-    want = -math.log(math.exp(-0.5 * ((0.3 - 0.1) / 2) ** 2) / (2 * math.sqrt(2 * math.pi)))
-
-    np.testing.assert_allclose(want, gaussian_nll(*(torch.tensor(v) for v in (0.3, 0.1, 2.0))).item(), rtol=1e-6)
-
-
-def test_an_unknown_or_absent_device_is_refused():
-    with pytest.raises(InvalidSetting, match="auto, cpu, cuda, mps"):
-        pick_device("tpu")
+def test_an_absent_device_is_refused():
     if not torch.cuda.is_available():
         with pytest.raises(InvalidSetting, match="no cuda device"):
             pick_device("cuda")

@@ -39,6 +39,12 @@ def _day(row: int) -> str:
     return datetime.fromtimestamp(int(WINDOW.open_time_ms[row]) / 1_000, UTC).isoformat()
 
 
+TINY = [
+    "config.hidden=4", "config.layers=1", "config.lookback=8", "training.batch=64", "data.stride=20",
+    f"data.validation_from={_day(7_000)}", f"data.until={_day(8_600)}", "training.device=cpu",
+]  # fmt: skip
+
+
 def _generate(source: Path, out: Path, **options):
     settings = {"since": None, "until": None, "repairing": False} | options
     generate([str(source)], out, **settings)
@@ -86,10 +92,7 @@ def test_repair_sorts_and_drops_what_is_plainly_wrong_but_not_what_contradicts(t
 def test_a_model_is_trained_saved_tested_and_drawn(tmp_path, capsys):
     source = _recording(tmp_path / "BTC.parquet")
     facts = _generate(source, tmp_path / "set")
-    train(
-        tmp_path / "set", tmp_path / "weights", validation_from=_day(7_000), until=_day(8_600), epochs=1, patience=1,
-        stride=20, batch=64, learning_rate=1e-3, hidden=4, layers=1, lookback=8, seed=3, device="cpu", threads=1,
-    )  # fmt: skip
+    train(tmp_path / "set", tmp_path / "weights", change=TINY, epochs=1, seed=3)
     card = json.loads((tmp_path / "weights" / "card.json").read_text())
     assert facts["sha256"] == card["training"]["data"]["sha256"]
     assert 1 == len(card["training"]["epochs"])
@@ -113,11 +116,7 @@ def test_training_never_looks_at_what_comes_after_until(tmp_path):
 
     made = []
     for name, change in (("calm", lambda c: c), ("wild", wild_end)):
-        train(
-            _recording(tmp_path / f"{name}.parquet", change), tmp_path / name, validation_from=_day(7_000),
-            until=_day(8_600), epochs=1, patience=1, stride=40, batch=64, learning_rate=1e-3, hidden=4, layers=1,
-            lookback=8, seed=3, device="cpu", threads=1,
-        )  # fmt: skip
+        train(_recording(tmp_path / f"{name}.parquet", change), tmp_path / name, change=TINY, epochs=1, seed=3)
         made.append((tmp_path / name / "weights.safetensors").read_bytes())
 
     assert made[0] == made[1]
@@ -135,7 +134,7 @@ def test_dates_are_utc_and_nonsense_is_refused():
     ("script", "arguments", "sentence"),
     [
         ("generate_historical_data.py", ["absent.parquet", "--out", "OUT"], "cannot read absent.parquet"),
-        ("miner_training.py", ["absent", "--out", "OUT"], "cannot read absent"),
+        ("miner_training.py", ["--data", "absent", "--out", "OUT"], "cannot read absent"),
         ("miner_testing.py", ["absent.parquet", "--model", "lstn"], "no model is called 'lstn'"),
         ("miner_testing.py", ["absent.parquet", "--model", "lstm", "--weights", "OUT"], "cannot read"),
     ],
