@@ -1,6 +1,6 @@
 """Losses for training, as torch functions; what settles rounds is integer arithmetic in `protocol.rules.scores`.
 
-The laws' losses take tensors of one shape and return the loss of each element, in the units of the outcome. `point_loss`
+A law's loss takes tensors of one shape and returns the loss of each element, in the units of the outcome. `point_loss`
 and `ensemble_loss` are the rules' own, differentiable: a test holds them to the integers.
 """
 
