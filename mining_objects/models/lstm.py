@@ -28,8 +28,9 @@ from mining_objects import features
 from mining_objects.base_mining_model import Floats, Forecast, Forecaster, Window
 from mining_objects.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from mining_objects.devices import pick_device
-from mining_objects.errors import BrokenCheckpoint
+from mining_objects.errors import BrokenCheckpoint, UnknownFeature
 from mining_objects.installed_weights import installed_weights
+from mining_objects.model_inputs import check_names, compute_inputs, warm_up_of
 
 INSTALLED_WEIGHTS: Final = installed_weights("lstm")
 SPARE: Final = 24
@@ -40,7 +41,10 @@ Z_GRID: Final = np.linspace(-4.0, 4.0, 65)
 
 @dataclass(frozen=True, slots=True)
 class LstmConfig:
-    """lookback: candles the LSTM reads.  anchors: steps it answers for; beyond the last, its value goes on."""
+    """lookback: candles the LSTM reads.  anchors: steps it answers for; beyond the last, its value goes on.
+
+    features: what it is shown of each candle, any of `mining_objects.model_inputs.CHOICES`.
+    """
 
     lookback: int = 48
     hidden: int = 48
@@ -58,8 +62,12 @@ class LstmConfig:
             raise BrokenCheckpoint(f"the card's config has the fields {sorted(card)}, want those of {cls.__name__}")
         values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in card.items()}
         config = cls(**values)
-        if config.features != features.NAMES:
-            raise BrokenCheckpoint("the weights were trained on other features than this version computes")
+        try:
+            check_names(config.features)
+        except UnknownFeature as unknown:
+            raise BrokenCheckpoint(
+                f"the weights were trained on other features than this version computes: {unknown}"
+            ) from unknown
         return config
 
 
@@ -109,7 +117,7 @@ class Lstm(Forecaster):
         self.config = config
         self.device = pick_device(device)
         self.network = network.to(self.device).eval()
-        self.least = features.WARM_UP + config.lookback
+        self.least = warm_up_of(config.features) + config.lookback
         self.lookback = self.least + SPARE
         self._mean_share = float(network.mean_share)
         self._shape = network.residual_shape.cpu().numpy().astype(np.float64)
@@ -140,7 +148,7 @@ class Lstm(Forecaster):
     def simulate(
         self, windows: Sequence[Window], *, steps: int, paths: int, chances: Sequence[np.random.Generator]
     ) -> list[Forecast]:
-        matrices = [features.compute_features(window, last=self.config.lookback) for window in windows]
+        matrices = [compute_inputs(window, self.config.features, last=self.config.lookback) for window in windows]
         means, log_scales = self.term_structure(np.stack(matrices))
         answers = []
         for window, mean, log_scale, chance in zip(windows, means, log_scales, chances, strict=True):

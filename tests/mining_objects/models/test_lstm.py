@@ -134,7 +134,8 @@ def test_damaged_weights_are_refused(copied):
     ("change", "sentence"),
     [
         ({"hidden": 32}, "do not fit"),
-        ({"features": ["return"]}, "other features"),
+        ({"features": ["retrun"]}, "other features.*did you mean .return"),
+        ({"features": ["return"]}, "do not fit"),
         ({"surprise": 1}, "fields"),
     ],
 )
