@@ -42,7 +42,7 @@ class Ticket(NamedTuple):
 def percentile(scenarios: NDArray[np.float64], value: float) -> Fraction:
     """The share of a pool below a value, counted in the middle of a rank: (2 below + equal + 1) / (2 (n + 1)).
 
-    scenarios: any shape, n finite numbers, every owner with equally many. It is the middle of one of the n + 1 gaps that
+    scenarios: any shape, n finite numbers, as many of every owner. It is the middle of one of the n + 1 gaps that
     they leave, all equally likely for a value that is one more draw of the law they were drawn from: so a calibrated
     pool's percentiles are uniform, neither 0 nor 1 is ever said, and z is finite. 1/2 for an empty pool.
     """
