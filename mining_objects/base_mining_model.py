@@ -14,16 +14,18 @@ A missing candle at the end of a window only makes the lead longer.
 from __future__ import annotations
 
 import hashlib
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mining_objects.errors import BadCandles, BrokenModel
-from protocol.errors import TooLittleHistory
+from protocol.errors import AuguryError, TooLittleHistory
 from protocol.units import PRICE_SCALE
 
 MAX_ABS_RETURN: Final = 2.0
@@ -126,6 +128,8 @@ class Forecaster(ABC):
     name: ClassVar[str]
     oversample: ClassVar[int] = 4
     """How many paths are simulated for each one that is answered."""
+    runs_on: str = "numpy"
+    """What computes it; a network says whether torch or onnxruntime, and where."""
     lookback: int
     """How many candles it wants to see."""
     least: int
@@ -144,7 +148,8 @@ class Forecaster(ABC):
 
         Equal inputs and seed give equal bits; a series' chance does not depend on what else is in the batch.
         paths may be 0 (a point is always made).  Returns float32.
-        Raises TooLittleHistory when a window is too short, BrokenModel when the model's output cannot be sent.
+        Raises TooLittleHistory when a window is too short, BrokenModel when the model fails or its output cannot be
+        sent: whatever a model raises is this one error to whoever runs it.
         """
         seen, leads = [], []
         for window in windows:
@@ -161,7 +166,12 @@ class Forecaster(ABC):
         if not seen:
             return []
         chances = [_chance(seed, window.series) for window in seen]
-        answers = self.simulate_after(seen, leads, steps=steps, paths=self.oversample * paths, chances=chances)
+        try:
+            answers = self.simulate_after(seen, leads, steps=steps, paths=self.oversample * paths, chances=chances)
+        except AuguryError:
+            raise
+        except Exception as error:
+            raise BrokenModel(f"model {self.name!r} failed: {_told(error)}", model=self.name) from error
         if len(answers) != len(seen):
             raise BrokenModel(f"model {self.name!r} answered {len(answers)} of {len(seen)} windows", model=self.name)
         return [
@@ -221,6 +231,12 @@ def thin_to_quantiles(drawn: NDArray[np.float32], paths: int) -> NDArray[np.floa
     thinned = np.empty((by_step.shape[0], paths), np.float32)
     np.put_along_axis(thinned, order, middle, axis=1)
     return np.ascontiguousarray(thinned.T)
+
+
+def _told(error: Exception) -> str:
+    """An error of a model's code and where it came from, in one line."""
+    *_, place = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
 
 
 def _missing_at_end(window: Window) -> int:

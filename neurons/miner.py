@@ -19,33 +19,42 @@ from neurons.assembly import PRESETS, announce, ask_at_terminal, clock_of, key_o
 from neurons.config import parse
 from neurons.entropy import SystemEntropy
 from neurons.mining.candles import CandleFeed
-from neurons.mining.forecasting import Answerer, Forecasting, Model, load_model
+from neurons.mining.forecasting import Answerer, Forecasting, Model
 from neurons.mining.handlers import MinerParts
+from neurons.mining.models import MinersModel, fallback_of, model_of
 from neurons.mining.node import KnownValidator, MinerNode
 from neurons.peers_file import read_validators_file
 from neurons.ports import Clock
 from neurons.settings import MinerSettings
 from neurons.supervise import calm_collector, report, run_until_stopped
-from neurons.telemetry import NodeStarted, NodeStopped, serving_metrics
+from neurons.telemetry import NodeStarted, NodeStopped, Telemetry, serving_metrics
 from neurons.transport.client import GrpcCaller
 from neurons.transport.server import serving
 from protocol.errors import InvalidSetting, NodeFault
 from protocol.keys import SigningKey
 from protocol.params import NetworkParams
 
-MakeAnswerer = Callable[[MinerSettings, SigningKey, NetworkParams, Clock], Answerer]
+MakeAnswerer = Callable[[MinerSettings, SigningKey, NetworkParams, Clock, Telemetry], Answerer]
 
 
-def forecasting_of(settings: MinerSettings, key: SigningKey, params: NetworkParams, clock: Clock) -> Forecasting:
+def forecasting_of(
+    settings: MinerSettings, key: SigningKey, params: NetworkParams, clock: Clock, telemetry: Telemetry
+) -> Forecasting:
     """The honest answerer: the model of the settings over its own candles. Raises what keeps the model from loading."""
-    model = load_model(settings.base_model, weights=settings.weights, device=settings.device)
-    return forecasting_with(model, settings, key, params, clock)
+    return _over_candles(model_of(settings, telemetry.record), settings, key, params, clock)
 
 
 def forecasting_with(
-    model: Model, settings: MinerSettings, key: SigningKey, params: NetworkParams, clock: Clock
+    model: Model, settings: MinerSettings, key: SigningKey, params: NetworkParams, clock: Clock, telemetry: Telemetry
 ) -> Forecasting:
     """Any model over the candles of the settings' series; `runnable/own_model.py` mines with one of its own."""
+    own = MinersModel(model.name, model, fallback=fallback_of(settings), record=telemetry.record)
+    return _over_candles(own, settings, key, params, clock)
+
+
+def _over_candles(
+    model: MinersModel, settings: MinerSettings, key: SigningKey, params: NetworkParams, clock: Clock
+) -> Forecasting:
     feeds = {
         series.name: CandleFeed(
             series.name, venues_of(series, clock, params), step_ms=params.time.step_ms, lookback=model.lookback
@@ -67,8 +76,8 @@ async def run(
             "validators_file: a miner answers only validators on its list, and none is set", setting="validators_file"
         )
     validators = [KnownValidator(one.hotkey, one.endpoint) for one in read_validators_file(settings.validators_file)]
-    answerer = make_answerer(settings, key, params, clock)
     telemetry = telemetry_of(settings, clock, key, "miner")
+    answerer = make_answerer(settings, key, params, clock, telemetry)
     async with AsyncExitStack() as opened:
         opened.push_async_callback(answerer.aclose)
         store = await opened.enter_async_context(store_of(settings))

@@ -16,6 +16,7 @@ Endpoint = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-
 SeriesName = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,12}-[A-Z0-9]{2,12}$")]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,12}$")]
 FilePath = Annotated[Path, AfterValidator(Path.expanduser)]
+ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}$")]
 Step = Literal["1m", "5m", "15m", "30m", "1h"]
 
 STEPS_MS: Final[dict[Step, int]] = {
@@ -338,8 +339,22 @@ class MinerSettings(NodeSettings):
         description="The validators to register with and to answer: one a line, hotkey in hex, then host:port. "
         "`#` starts a comment.",
     )
-    base_model: str = Field(default="flat", description="The model that forecasts.", pattern=r"^[a-z0-9_]{1,40}$")
+    base_model: ModelName = Field(
+        default="flat",
+        description="The model that forecasts. The bare name of one that learns means its newest installed weights; "
+        "lstm_v1 pins a version of them.",
+    )
+    fallback_model: ModelName | None = Field(
+        default=None,
+        description="The model that answers while base_model is broken, and says so. Not set, a miner whose model does "
+        "not load does not start, and one whose model breaks refuses to answer.",
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where a torch model runs.")
+    inference: Literal["auto", "torch", "onnx"] = Field(
+        default="auto",
+        description="What computes a network's answer. auto: onnxruntime on the CPU where it is installed, else torch; "
+        "the log says which.",
+    )
     weights: FilePath | None = Field(
         default=None,
         description="The model's weights (safetensors, with its JSON card beside it); the shipped ones when not set.",

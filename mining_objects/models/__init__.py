@@ -29,6 +29,8 @@ _CLASSES: Final = {
 }
 _LEARNT: Final = frozenset({"har", "lstm", "stack"})
 """Models that take weights and a device."""
+_WITH_ENGINES: Final = frozenset({"lstm"})
+"""Models that more than one engine can compute."""
 
 NAMES: Final = tuple(_CLASSES)
 
@@ -39,18 +41,22 @@ def pinned(name: str) -> str:
     return name if newest is None else f"{name}_v{newest}"
 
 
-def create(name: str, *, weights: Path | None = None, device: str = "cpu") -> Forecaster:
+def create(name: str, *, weights: Path | None = None, device: str = "cpu", inference: str = "torch") -> Forecaster:
     """The model of this name, ready to forecast.
 
     name: one of NAMES, or one that learns with the version of its installed weights, such as `lstm_v1`.
     weights: a checkpoint folder, for models that learn; None takes what is installed with the package.
     device: "cpu", "cuda", "mps" or "auto"; one forecast at a time is fastest on the CPU.
+    inference: "torch", "onnx" or "auto" (`mining_objects/inference.py`); numbers of the two differ in the last digits.
     Raises UnknownModel, MissingPackage (torch for `lstm`), BrokenCheckpoint, or InvalidSetting (weights for a
-    model that has none, or beside a version).
+    model that has none, or beside a version; an engine that cannot compute it).
     """
     family, version = split_name(name)
     if family not in _CLASSES or (version is not None and family not in _LEARNT):
         raise UnknownModel(f"no model is called {name!r}; there are {', '.join(NAMES)}", model=name)
+    if inference == "onnx" and family not in _WITH_ENGINES:
+        able = ", ".join(sorted(_WITH_ENGINES))
+        raise InvalidSetting(f"inference = onnx can compute {able}, not {name!r}", setting="inference")
     module, attribute = _CLASSES[family]
     if family not in _LEARNT:
         if weights is not None:
@@ -70,5 +76,6 @@ def create(name: str, *, weights: Path | None = None, device: str = "cpu") -> Fo
             model=name,
             package=missing.name,
         ) from missing
-    loaded: Forecaster = learnt.load(folder, device=device)
+    engine = {"inference": inference} if family in _WITH_ENGINES else {}
+    loaded: Forecaster = learnt.load(folder, device=device, **engine)
     return loaded

@@ -29,6 +29,7 @@ from mining_objects.base_mining_model import Floats, Forecast, Forecaster, Windo
 from mining_objects.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from mining_objects.devices import pick_device
 from mining_objects.errors import BrokenCheckpoint, UnknownFeature
+from mining_objects.inference import Engine, OnnxEngine, TorchEngine, runs_on_onnx
 from mining_objects.installed_weights import installed_weights
 from mining_objects.model_inputs import check_names, compute_inputs, warm_up_of
 
@@ -113,18 +114,27 @@ class Lstm(Forecaster):
     name: ClassVar[str] = "lstm"
     oversample: ClassVar[int] = 2
 
-    def __init__(self, config: LstmConfig, network: LstmNetwork, *, device: str = "cpu") -> None:
+    def __init__(
+        self, config: LstmConfig, network: LstmNetwork, *, device: str = "cpu", inference: str = "torch"
+    ) -> None:
+        """inference: as in `mining_objects/inference.py`; raises what `runs_on_onnx` and `pick_device` raise."""
         self.config = config
         self.device = pick_device(device)
         self.network = network.to(self.device).eval()
+        self.engine: Engine = TorchEngine(network, self.device)
+        if runs_on_onnx(inference, self.device):
+            self.engine = OnnxEngine(_graph_of(network, config))
+        self.runs_on = self.engine.name
         self.least = warm_up_of(config.features) + config.lookback
         self.lookback = self.least + SPARE
         self._mean_share = float(network.mean_share)
         self._shape = network.residual_shape.cpu().numpy().astype(np.float64)
 
     @classmethod
-    def load(cls, folder: Path | None = None, *, device: str = "cpu") -> Self:
-        """From a checkpoint folder, by default the weights installed with the package. Raises BrokenCheckpoint.
+    def load(cls, folder: Path | None = None, *, device: str = "cpu", inference: str = "torch") -> Self:
+        """From a checkpoint folder, by default the weights installed with the package.
+
+        Raises BrokenCheckpoint, and InvalidSetting or MissingPackage when device or inference cannot be had.
 
         Torch is held to one thread in this process: for one window a second thread costs more than it saves.
         """
@@ -138,7 +148,7 @@ class Lstm(Forecaster):
             raise BrokenCheckpoint(f"the weights do not fit the card's config: {mismatch}") from mismatch
         if not all(torch.isfinite(t).all() for t in network.state_dict().values()):
             raise BrokenCheckpoint("the weights hold numbers that are not finite")
-        return cls(config, network, device=device)
+        return cls(config, network, device=device, inference=inference)
 
     def save(self, folder: Path, training: dict[str, Any]) -> None:
         """Writes weights and card; `training` is what the card tells about their making."""
@@ -155,15 +165,14 @@ class Lstm(Forecaster):
             recent = window.rows(max(0, len(window) - features.DAY_STEPS - 1), len(window))
             scale = float(np.nan_to_num(features.scale_of(recent.log_returns())[-1]))
             point, deviation = self.along_steps(mean, log_scale, scale, steps)
-            walk = self._bent_walk(deviation, paths, chance)
+            walk = self._bent_walk(deviation, paths, chance) if paths else np.zeros((0, steps))
             answers.append(Forecast(point=point, paths=point + walk))
         return answers
 
     def term_structure(self, inputs: NDArray[np.float32]) -> tuple[Floats, Floats]:
         """(batch, lookback, features) -> used mean and log deviation at the anchors, in units of scale * sqrt(k)."""
-        with torch.inference_mode():
-            mean, log_scale = self.network(torch.from_numpy(inputs).to(self.device))
-        return self._mean_share * mean.cpu().numpy().astype(np.float64), log_scale.cpu().numpy().astype(np.float64)
+        mean, log_scale = self.engine.run(inputs)
+        return self._mean_share * mean.astype(np.float64), log_scale.astype(np.float64)
 
     def along_steps(self, mean: Floats, log_scale: Floats, scale: float, steps: int) -> tuple[Floats, Floats]:
         """Mean and deviation of the log-return over 1..steps steps; the deviation never falls."""
@@ -186,6 +195,13 @@ class Lstm(Forecaster):
         low, high = table.take(at), table.take(at + 1)
         bent = (low + (place - below) * (high - low)) * deviation
         return np.concatenate([bent, -bent])[:paths]
+
+
+def _graph_of(network: LstmNetwork, config: LstmConfig) -> bytes:
+    from mining_objects.onnx_lstm import lstm_graph
+
+    tensors = {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}
+    return lstm_graph(tensors, layers=config.layers, largest_log_scale=config.largest_log_scale)
 
 
 def _interpolate_rows(table: Floats, anchors: tuple[int, ...], steps: int) -> Floats:

@@ -16,11 +16,12 @@ from neurons.cli.figures import instant
 from neurons.client import Reader
 from neurons.keystore import read_hotkey
 from neurons.market.calendars import calendar_of, newest_close_ms
-from neurons.mining.models import load_model
+from neurons.mining.models import model_of
 from neurons.peers_file import ListedValidator, read_miners_file, read_validators_file
 from neurons.ports import Clock, PriceVenue, VenueUnavailable
 from neurons.settings import MinerSettings, NodeSettings, SeriesSettings, ValidatorSettings
 from neurons.store.sqlite import ReadOnlySqlite
+from neurons.telemetry import Event, ModelBroken
 from protocol.errors import AuguryError
 from protocol.keys import SigningKey
 from protocol.params import NetworkParams
@@ -181,13 +182,20 @@ def _miners(settings: ValidatorSettings) -> list[Finding]:
 
 async def _model(settings: MinerSettings) -> Finding:
     what = f"model {settings.base_model}"
+    troubles: list[Event] = []
     try:
-        model = await asyncio.to_thread(
-            load_model, settings.base_model, weights=settings.weights, device=settings.device
-        )
+        model = await asyncio.to_thread(model_of, settings, troubles.append)
     except AuguryError as error:
         return Finding(what, False, str(error), "see `augury models`; set base_model or weights")
-    return Finding(what, True, f"loads, its weights (if it has any) match their card; reads {model.lookback} candles")
+    for trouble in troubles:
+        if isinstance(trouble, ModelBroken):
+            return Finding(what, False, trouble.reason, f"mend it; until then {trouble.answered_by} answers")
+    return Finding(
+        what,
+        True,
+        f"{model.name} loads, its weights (if it has any) match their card; runs on {model.runs_on}, reads "
+        f"{model.lookback} candles",
+    )
 
 
 async def _validators(

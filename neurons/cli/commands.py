@@ -7,12 +7,11 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from neurons.cli import keys, nodes
+from neurons.cli import keys, models, nodes
 from neurons.cli.backup import backup
 from neurons.cli.doctor import doctor
 from neurons.cli.epochs import epochs
 from neurons.cli.explain import explain
-from neurons.cli.models import models
 from neurons.cli.prices import prices
 from neurons.cli.refusals import refusals
 from neurons.cli.rounds import rounds
@@ -52,6 +51,6 @@ for node in (nodes.validator, nodes.miner):
 for look in (rounds, standings, explain, epochs, prices, refusals, watch):
     app.command(rich_help_panel=LOOK)(look)
 app.command(rich_help_panel=KEEP, context_settings=nodes.EVERYTHING_AFTER)(doctor)
-for keep in (models, backup):
-    app.command(rich_help_panel=KEEP)(keep)
+app.command(rich_help_panel=KEEP)(backup)
+app.add_typer(models.app, name="models", rich_help_panel=KEEP)
 app.add_typer(keys.app, name="keys", rich_help_panel=KEEP)

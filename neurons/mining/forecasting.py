@@ -11,12 +11,11 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Final, Protocol, TypeAlias
 
 from mining_objects.base_mining_model import Forecast, Forecaster, Window
-from mining_objects.models import create
 from neurons.mining.candles import WindowFeed
+from neurons.mining.models import MinersModel
 from neurons.ports import VenueUnavailable
 from protocol.answers import answer_of
 from protocol.errors import AuguryError, InvalidRequest, TooLittleHistory
@@ -31,11 +30,6 @@ Model: TypeAlias = Forecaster
 
 Offload = Callable[[Callable[[], list[Forecast]]], Awaitable[list[Forecast]]]
 """Runs a model away from the event loop: `asyncio.to_thread` in life, inline where time is virtual."""
-
-
-def load_model(name: str, *, weights: Path | None, device: str) -> Forecaster:
-    """The model that a setting names, ready to forecast. Raises UnknownModel, MissingPackage or BrokenCheckpoint."""
-    return create(name, weights=weights, device=device)
 
 
 def seed_of(me: Hotkey, anchor_at_ms: int) -> int:
@@ -60,7 +54,7 @@ class Forecasting:
 
     def __init__(
         self,
-        model: Forecaster,
+        model: MinersModel,
         feeds: Mapping[str, WindowFeed],
         *,
         me: Hotkey,
@@ -68,20 +62,20 @@ class Forecasting:
         offload: Offload,
     ) -> None:
         """challenges: all that may be asked, so that one forecast at an instant serves every one that is due there."""
-        self._forecaster, self._feeds, self._me = model, dict(feeds), me
+        self._model, self._feeds, self._me = model, dict(feeds), me
         self._challenges, self._offload = tuple(challenges), offload
         self._made: OrderedDict[tuple[int, int], dict[str, Forecast | AuguryError]] = OrderedDict()
         self._locks: dict[tuple[int, int], asyncio.Lock] = {}
 
     @property
     def model(self) -> str:
-        return self._forecaster.name
+        return self._model.name
 
     async def answer(self, opening: Opening, *, now_ms: int) -> Answer:
         """The answer to an opening: a (1, steps) path or an (asked_paths, steps) ensemble, float32 log-returns from T.
 
         Raises InvalidRequest (theirs) for a series this miner does not follow, and what the model or the market raise
-        (ours): VenueUnavailable, TooLittleHistory, BrokenModel.
+        (ours): VenueUnavailable, TooLittleHistory, and BrokenModel when the model is broken and has no fallback.
         """
         if opening.series not in self._feeds:
             known = ", ".join(sorted(self._feeds))
@@ -115,7 +109,7 @@ class Forecasting:
                 by_end.setdefault(window.end_ms, []).append(window)
         for end_ms, windows in by_end.items():
             run = partial(
-                self._forecaster.forecast,
+                self._model.forecast,
                 windows,
                 steps=opening.steps,
                 paths=self._paths_at(opening.anchor_at_ms),

@@ -223,3 +223,32 @@ class RoundSkipped(Event):
     challenge: str
     anchor_at_ms: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelLoaded(Event):
+    """A miner's model is ready. runs_on: what computes it.  fallback: what answers while it is broken, or empty."""
+
+    model: str
+    runs_on: str
+    fallback: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelBroken(Event):
+    """The model could not be loaded, or gave nothing that may leave the node. answered_by: the fallback, or empty."""
+
+    level = "error"
+
+    model: str
+    reason: str
+    answered_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRecovered(Event):
+    """A model that was broken has answered again."""
+
+    level = "warning"
+
+    model: str

@@ -20,6 +20,9 @@ from neurons.telemetry.events import (
     CorrectionDisputed,
     EpochPaid,
     Event,
+    ModelBroken,
+    ModelLoaded,
+    ModelRecovered,
     RoundEntered,
     RoundRescored,
     RoundSkipped,
@@ -77,6 +80,15 @@ class Metrics:
         self._served_for, self._made_for = cache(served.labels), cache(made.labels)
         self._paid = Counter("augury_paid_units", "Units paid to miners.", ["challenge"], registry=registry)
         self._store_failures = Counter("augury_store_failures", "Changes that were not kept.", registry=registry)
+        self._broken = Counter(
+            "augury_broken_forecasts",
+            "Forecasts that a miner's own model did not make, by who answered.",
+            ["answered_by"],
+            registry=registry,
+        )
+        self._is_broken = Gauge(
+            "augury_model_broken", "Alarm: 1 while a miner's own model does not answer.", registry=registry
+        )
         self._queues = Gauge("augury_queue_depth", "What waits in a queue.", ["queue"], registry=registry)
         self._overdue = Gauge(
             "augury_round_overdue_seconds",
@@ -113,6 +125,11 @@ class Metrics:
                 self._refusals.labels(purpose, code).inc()
             case EpochPaid(challenge=challenge, paid_micros=micros):
                 self._paid.labels(challenge).inc(micros / MICRO)
+            case ModelBroken(answered_by=answered_by):
+                self._broken.labels("fallback" if answered_by else "nobody").inc()
+                self._is_broken.set(1)
+            case ModelLoaded() | ModelRecovered():
+                self._is_broken.set(0)
             case StoreFailed():
                 self._store_failures.inc()
             case _:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from mining_objects.base_mining_model import Forecaster
 from neurons.market.candles import CandleArrays
-from neurons.mining.forecasting import load_model, seed_of
+from neurons.mining.forecasting import seed_of
+from neurons.mining.models import load_model
 from neurons.virtual_time import outside
 from protocol.answers import answer_of
 from protocol.messages import Answer, Opening

@@ -1,4 +1,4 @@
-"""`augury doctor` and `augury models`: every problem of a node is found at once, with what to do about it."""
+"""`augury doctor`: every problem of a node is found at once, with what to do about it."""
 
 from __future__ import annotations
 
@@ -152,10 +152,3 @@ def test_a_wrong_setting_is_one_sentence_and_exit_code_2(tmp_path):
     refused = doctor("miner", "--base_modell", "flat")
     assert (2, "") == (refused.exit_code, refused.stdout)
     assert "did you mean base_model?" in refused.stderr
-
-
-def test_every_model_is_listed_with_its_sentence():
-    told = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)
-    assert ["flat", "drift", "seasonal", "ridge", "ewma", "garch", "har", "stack", "lstm"] == list(told)
-    assert [] == [name for name, sentence in told.items() if len(sentence) < 20]
-    assert "ridge regression" in CliRunner().invoke(app, ["models"]).stdout

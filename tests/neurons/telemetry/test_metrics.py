@@ -22,6 +22,9 @@ from neurons.telemetry import (
     CloseSettled,
     EpochPaid,
     Metrics,
+    ModelBroken,
+    ModelLoaded,
+    ModelRecovered,
     NodeStarted,
     RoundEntered,
     RoundSkipped,
@@ -125,6 +128,18 @@ def test_a_round_is_counted_in_the_state_it_is_in(metrics):
             POINT,
             2.5,
         ),
+        (
+            ModelBroken(model="lstm_v1", reason="NaN", answered_by="ewma"),
+            "augury_broken_forecasts_total",
+            {"answered_by": "fallback"},
+            1,
+        ),
+        (
+            ModelBroken(model="lstm_v1", reason="NaN", answered_by=""),
+            "augury_broken_forecasts_total",
+            {"answered_by": "nobody"},
+            1,
+        ),
         (StoreFailed(reason="disk full"), "augury_store_failures_total", {}, 1),
     ],
 )
@@ -221,6 +236,18 @@ def test_rounds_stall_when_the_oldest_due_one_waits_too_long(metrics, wall):
     assert 600.001 == value(metrics, "augury_round_overdue_seconds")
     metrics.watch_due(None)
     assert 0 == value(metrics, "augury_rounds_stalled")
+
+
+def test_a_broken_model_rings_until_it_answers_again(metrics):
+    seen = []
+    for event in (
+        ModelLoaded(model="lstm_v1", runs_on="torch on cpu", fallback=""),
+        ModelBroken(model="lstm_v1", reason="NaN", answered_by=""),
+        ModelRecovered(model="lstm_v1"),
+    ):
+        metrics.count(event)
+        seen.append(value(metrics, "augury_model_broken"))
+    assert [0, 1, 0] == seen
 
 
 def test_a_queue_is_measured_when_it_is_asked_for(metrics):
