@@ -30,6 +30,8 @@ MOST_NANO: Final = 2**63 - 1
 
 _BITS: Final = 52
 _MOST_EXPONENT: Final = 1_000
+_AT_ONCE: Final = 128
+"""Owners whose numbers are scored together: 128 columns of 225 stay in the cache, a thousand do not."""
 _SHIFTS: Final = (0.0, 0.5)
 _HALF: Final = Decimal("0.5")
 GRIDS: Final = len(BIN_SPREADS) * len(_SHIFTS)
@@ -64,19 +66,27 @@ def crps_nano(columns: Columns, value: float) -> list[Nano]:
     At most MOST_NANO.
     """
     m = columns.shape[0]
-    bits = _BITS - (m * m).bit_length()
+    found: list[Nano] = []
+    for start in range(0, columns.shape[1], _AT_ONCE):
+        numerators, exponents = _crps_numerators(columns[:, start : start + _AT_ONCE], value)
+        found += [
+            Nano(min(MOST_NANO, round_div(numerator * NANO << max(0, -exponent), m * m << max(0, exponent))))
+            for numerator, exponent in zip(numerators.tolist(), exponents.tolist(), strict=True)
+        ]
+    return found
+
+
+def _crps_numerators(columns: Columns, value: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """m**2 times each owner's CRPS as numerator / 2**exponent."""
+    m = columns.shape[0]
     apart = columns - value
     largest = np.maximum(np.abs(apart[0]), np.abs(apart[-1]))
-    exponents = np.minimum(bits - np.frexp(largest)[1], _MOST_EXPONENT)
+    exponents = np.minimum(_BITS - (m * m).bit_length() - np.frexp(largest)[1], _MOST_EXPONENT)
     apart *= np.ldexp(1.0, exponents)
     np.rint(apart, out=apart)
     by_rank = np.arange(1, 2 * m, 2, dtype=np.float64) @ apart
     upper = np.ones(m) @ np.maximum(apart, 0.0, out=apart)
-    numerators = 2 * m * upper.astype(np.int64) - by_rank.astype(np.int64)
-    return [
-        Nano(min(MOST_NANO, round_div(numerator * NANO << max(0, -exponent), m * m << max(0, exponent))))
-        for numerator, exponent in zip(numerators.tolist(), exponents.tolist(), strict=True)
-    ]
+    return 2 * m * upper.astype(np.int64) - by_rank.astype(np.int64), exponents
 
 
 def log_points_nano(columns: Columns, value: float, spread: float) -> NDArray[np.int64]:
