@@ -82,8 +82,9 @@ class Desk:
         nonces = (NonceRow(header.sender, header.nonce, admitted.nonce_expires_at_ms),)
         if header.purpose not in self.kept:
             handled = await self.handlers[header.purpose](admitted, now_ms)
+            sealed = self.seal(codec.encode(handled.reply), admitted)
             await self.store.apply(replace(handled.change, nonces=nonces) if handled.change else Change(nonces=nonces))
-            return self.seal(codec.encode(handled.reply), admitted)
+            return sealed
         told = await self.store.reply(request_key(header))
         if told is not None and told.expires_at_ms > now_ms:
             await self.store.apply(Change(nonces=nonces))

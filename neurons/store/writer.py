@@ -1,7 +1,8 @@
 """Group commit: one writer gathers what waits, commits it together, then lets those who waited go on.
 
-What comes in one turn of the loop is committed together; while a commit runs (2 to 5 ms), the rest gathers behind it
-and shares the next one. So the disk is asked to flush once for many, and nobody waits for a timer. A change that
+What comes in one turn of the loop is committed together with what the next turns bring, as long as each brings more
+and for `GATHER_S` at most; while a commit runs, the rest gathers behind it. So the disk is asked to flush once for
+many, and a change that comes alone waits for nobody. A change that
 cannot be stored is found by committing each of the group alone: its neighbours lose nothing, and only its own caller
 hears of it. The connection lives on a thread of its own, one hop away for a whole group; the driver is used directly
 there.
@@ -23,6 +24,8 @@ from neurons.store.writing import RowWriter
 
 GROUP_MOST: Final = 512
 """Changes in one commit."""
+GATHER_S: Final = 0.003
+"""How long a burst may gather; a commit costs as much work as a dozen rows."""
 WAITING_MOST: Final = 1_024
 """Changes under way; beyond that `apply` waits for room before it waits for its commit."""
 
@@ -132,7 +135,7 @@ class GroupWriter:
                 done = self._loop.create_future()
                 self._gathered.append((work, done))
                 if len(self._gathered) == 1 and not self._committing:
-                    self._loop.call_soon(self._hand_over)
+                    self._gather()
                 return await done
             finally:
                 self._room.release()
@@ -141,12 +144,21 @@ class GroupWriter:
             if self._callers == 0:
                 self._idle.set()
 
+    def _gather(self) -> None:
+        """Hands over after the first turn of the loop that brings nothing more, or when time is up."""
+        self._loop.call_soon(self._gather_on, len(self._gathered), self._loop.time() + GATHER_S)
+
+    def _gather_on(self, seen: int, until: float) -> None:
+        if seen < len(self._gathered) < GROUP_MOST and self._loop.time() < until:
+            self._loop.call_soon(self._gather_on, len(self._gathered), until)
+        else:
+            self._hand_over()
+
     def _hand_over(self) -> None:
-        """Gives the thread what has gathered, unless it is at work: then this happens when it is done."""
-        if self._gathered and not self._committing:
-            group, self._gathered = self._gathered[:GROUP_MOST], self._gathered[GROUP_MOST:]
-            self._committing = True
-            self._inbox.put(group)
+        """Gives the thread what has gathered; what comes while it is at work gathers for the next time."""
+        group, self._gathered = self._gathered[:GROUP_MOST], self._gathered[GROUP_MOST:]
+        self._committing = True
+        self._inbox.put(group)
 
     def _serve(self) -> None:
         """The thread: groups until the None that `aclose` sends."""
@@ -158,7 +170,8 @@ class GroupWriter:
 
     def _release(self, waiting: Sequence[asyncio.Future[Any]], outcomes: Sequence[Any]) -> None:
         self._committing = False
-        self._hand_over()
+        if self._gathered:
+            self._gather()
         for done, outcome in zip(waiting, outcomes, strict=True):
             if done.done():  # the caller was cancelled
                 continue

@@ -1,4 +1,4 @@
-"""`GrpcCaller`: asks peers over one long-lived channel each, never past a deadline.
+"""`GrpcCaller`: asks peers over one long-lived channel and one conversation each, never past a deadline.
 
 A channel reconnects by itself, at most `reconnect_s` after its peer is back. While it cannot connect, a
 call fails at once; a peer that accepts and stays silent costs its caller the deadline and nobody else anything.
@@ -12,15 +12,18 @@ import re
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import grpc
 
 from neurons.ports import Clock
+from neurons.transport.conversation import Conversation, NotHeld
+from neurons.transport.limits import check_size
 from neurons.transport.methods import METHODS
-from neurons.transport.status import CODE_KEY, Refusal, error_of, unreachable
+from neurons.transport.status import error_of, refusal_in, unreachable
+from neurons.transport.turns import TURN_BYTES
 from protocol.envelope import max_envelope_bytes
-from protocol.errors import AuguryError, Malformed
+from protocol.errors import AuguryError
 from protocol.messages import Purpose
 from protocol.params import WireParams
 
@@ -43,7 +46,7 @@ class ClientLimits:
 
 def client_options(wire: WireParams, limits: ClientLimits) -> list[tuple[str, int]]:
     """Sizes, quick reconnects, a connection per caller, keepalive; no proxy from the environment, no hidden retries."""
-    size = max_envelope_bytes(wire)
+    size = max_envelope_bytes(wire) + TURN_BYTES
     return [
         ("grpc.max_receive_message_length", size),
         ("grpc.max_send_message_length", size),
@@ -85,8 +88,28 @@ class _Line:
     """One peer's channel, its callables, and how many calls are on it now."""
 
     channel: grpc.aio.Channel
+    endpoint: str
     calls: dict[Purpose, grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]] = field(default_factory=dict)
     busy: int = 0
+    conversation: Conversation | None = None
+    singly: bool = False
+    """The peer holds no conversations: every call has a stream of its own."""
+
+    async def ask(self, purpose: Purpose, envelope: bytes, timeout_s: float) -> bytes:
+        """As a turn of the conversation that is open, or of a new one; singly with a peer that holds none."""
+        if not self.singly:
+            if self.conversation is None or self.conversation.over:
+                self.conversation = Conversation(self.channel, self.endpoint)
+            try:
+                return await self.conversation.ask(purpose, envelope, timeout_s=timeout_s)
+            except NotHeld as declined:
+                self.singly = not declined.ever
+        return await self.unary(purpose)(envelope, timeout=timeout_s)
+
+    async def close(self) -> None:
+        if self.conversation is not None:
+            await self.conversation.aclose(lambda: _closed(self.endpoint))
+        await self.channel.close(None)
 
     def unary(self, purpose: Purpose) -> grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]:
         if purpose not in self.calls:
@@ -121,9 +144,12 @@ class GrpcCaller:
         timeout_ms: of the clock, from now; the call is over then, answered or not.
         """
         line = self._known_line(endpoint, envelope) or await self._new_line(endpoint)
+        timeout_s = self._clock.wall_seconds(timeout_ms)
         line.busy += 1
         try:
-            return await line.unary(purpose)(envelope, timeout=self._clock.wall_seconds(timeout_ms))
+            reply = await line.ask(purpose, envelope, timeout_s)
+            check_size(reply, self._max_bytes)
+            return reply
         except grpc.aio.AioRpcError as error:
             raise _typed(error, endpoint) from error
         except asyncio.CancelledError:
@@ -153,20 +179,19 @@ class GrpcCaller:
         self._closed = True
         while self._lines:
             _, line = self._lines.popitem()
-            await line.channel.close(None)
+            await line.close()
 
     def _known_line(self, endpoint: str, envelope: bytes) -> _Line | None:
         if self._closed:
-            raise unreachable(endpoint, "closed", "this caller is closed")
-        if len(envelope) > self._max_bytes:
-            raise Malformed(f"an envelope holds at most {self._max_bytes} bytes, this one {len(envelope)}")
+            raise _closed(endpoint)
+        check_size(envelope, self._max_bytes)
         line = self._lines.get(endpoint)
         if line is not None:
             self._lines.move_to_end(endpoint)
         return line
 
     async def _new_line(self, endpoint: str) -> _Line:
-        line = _Line(grpc.aio.insecure_channel(target_of(endpoint), options=self._options))
+        line = _Line(grpc.aio.insecure_channel(target_of(endpoint), options=self._options), endpoint)
         self._lines[endpoint] = line
         await self._close_one_idle(but=line)
         return line
@@ -177,7 +202,7 @@ class GrpcCaller:
             return
         idle = next((name for name, line in self._lines.items() if not line.busy and line is not but), None)
         if idle is not None:
-            await self._lines.pop(idle).channel.close(None)
+            await self._lines.pop(idle).close()
 
     async def _next(
         self, stream: grpc.aio.UnaryStreamCall[bytes, bytes], endpoint: str, silence_ms: int
@@ -199,10 +224,12 @@ class GrpcCaller:
         """A channel that closes cancels its calls; that must not look as if their tasks had been cancelled."""
         task = asyncio.current_task()
         if self._closed and task is not None and not task.cancelling():
-            raise unreachable(endpoint, "closed", "the caller was closed during the call") from None
+            raise _closed(endpoint) from None
+
+
+def _closed(endpoint: str) -> AuguryError:
+    return unreachable(endpoint, "closed", "this caller is closed")
 
 
 def _typed(error: grpc.aio.AioRpcError, endpoint: str) -> AuguryError:
-    trailing: Any = error.trailing_metadata() or ()
-    code = next((str(value) for key, value in trailing if key == CODE_KEY), "")
-    return error_of(Refusal(error.code(), code, error.details() or ""), endpoint=endpoint)
+    return error_of(refusal_in(error), endpoint=endpoint)

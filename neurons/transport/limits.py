@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final
 
-from protocol.errors import NodeFault, Overloaded
+from protocol.errors import Malformed, NodeFault, Overloaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,15 @@ class ServerLimits:
     """What one node takes on at once. Times are wall seconds."""
 
     answering: int = 1_024
-    """Unary calls between their arrival and their reply, whether they work or wait inside the node."""
+    """Calls between their arrival and their reply, whether they work or wait inside the node, single ones and turns."""
     watching: int = 1_024
     """Watch streams."""
+    conversing: int = 1_024
+    """Conversations: streams that bring one call after the other. A caller that finds no place calls singly."""
+    turns: int = 32
+    """Calls of one conversation that are unanswered or whose answer is unread; beyond that it is not read on."""
+    prove_s: float = 10.0
+    """How soon a conversation has to bring a call that is answered; it was opened without a signature."""
     unsigned: int = 32
     """Health and reflection streams: the only calls that nobody signs."""
     unsigned_s: float = 30.0
@@ -35,6 +41,12 @@ class ServerLimits:
 
 
 DEFAULT_LIMITS: Final = ServerLimits()
+
+
+def check_size(envelope: bytes, most: int) -> None:
+    """Raises Malformed for an envelope of more bytes than that, asked or answered."""
+    if len(envelope) > most:
+        raise Malformed(f"an envelope holds at most {most} bytes, this one {len(envelope)}")
 
 
 class Door:

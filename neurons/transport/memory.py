@@ -15,9 +15,9 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from neurons.ports import Clock, Service
+from neurons.transport.limits import check_size
 from neurons.transport.status import error_of, refusal_of, unreachable
 from protocol.envelope import max_envelope_bytes
-from protocol.errors import Malformed
 from protocol.messages import Purpose
 from protocol.params import WireParams
 
@@ -128,15 +128,13 @@ class MemoryCaller:
             raise error_of(refusal_of(error), endpoint=endpoint) from error
         if faults.drop_replies:
             await asyncio.Event().wait()
-        if len(reply) > self._max_bytes:
-            raise Malformed(f"an envelope holds at most {self._max_bytes} bytes, this one {len(reply)}")
+        check_size(reply, self._max_bytes)
         return reply if faults.tamper_reply is None else faults.tamper_reply(reply)
 
     def _check(self, endpoint: str, envelope: bytes) -> None:
         if self._closed:
             raise unreachable(endpoint, "closed", "this caller is closed")
-        if len(envelope) > self._max_bytes:
-            raise Malformed(f"an envelope holds at most {self._max_bytes} bytes, this one {len(envelope)}")
+        check_size(envelope, self._max_bytes)
 
     def _raise_if_only_closed(self, endpoint: str) -> None:
         task = asyncio.current_task()

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from neurons.transport.limits import Streams
 from neurons.transport.problems import Stopping
-from neurons.transport.status import CODE_KEY, refusal_of
+from neurons.transport.status import CODE_KEY, Refusal, refusal_of
 from protocol.errors import AuguryError, NodeFault, TooSlow
 
 STATUS_S: Final = 1.0
@@ -20,16 +20,28 @@ log = logging.getLogger(__name__)
 
 
 async def refuse(context: Any, error: Exception) -> None:
-    """Ends the call with the error's status, code and public sentence. Raises AbortError, which gRPC expects.
+    """Ends the call with the error's status, code and public sentence. Raises AbortError, which gRPC expects."""
+    refusal = word_for(error)
+    await context.abort(refusal.status, refusal.sentence, ((CODE_KEY, refusal.code),))
 
-    Refusals are the node's business to count; our own faults are logged here, with the trace when it is a bug.
-    """
+
+def word_for(error: Exception) -> Refusal:
+    """What the caller hears. Refusals are the node's business to count; our own faults are logged here, a bug with
+    its trace."""
     if isinstance(error, NodeFault) and not isinstance(error, Stopping):
         log.error("a call failed on this side: %s: %s", error.code, error)
     elif not isinstance(error, AuguryError):
         log.error("a call met an unexpected %s; the node lives on", type(error).__name__, exc_info=error)
-    refusal = refusal_of(error)
-    await context.abort(refusal.status, refusal.sentence, ((CODE_KEY, refusal.code),))
+    return refusal_of(error)
+
+
+async def write_in_time(frame: bytes, context: Any, limit_s: float) -> None:
+    """Hands one frame to gRPC. Raises TooSlow when the other side has not made room for it in time."""
+    try:
+        async with asyncio.timeout(limit_s):
+            await context.write(frame)
+    except TimeoutError as error:
+        raise TooSlow(f"a frame waited {limit_s} s for its reader") from error
 
 
 @asynccontextmanager
@@ -42,7 +54,7 @@ async def refusing(context: Any, streams: Streams) -> AsyncIterator[None]:
         if not streams.ending:
             raise
         await _last_word(context, Stopping("the node is stopping"))
-    except TooSlow as error:
+    except (TooSlow, Stopping) as error:
         await _last_word(context, error)
     except Exception as error:  # noqa: BLE001 - the border: nothing a stranger causes may stop the node
         await refuse(context, error)

@@ -11,7 +11,7 @@ import asyncio
 import errno
 import ipaddress
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import lru_cache, partial
 from operator import attrgetter
@@ -21,13 +21,15 @@ from urllib.parse import unquote
 import grpc
 
 from neurons.ports import Service
-from neurons.transport.limits import DEFAULT_LIMITS, Door, ServerLimits, Streams, TimeLimit
+from neurons.transport.conversing import SERVICE, Answer, conversation_handler
+from neurons.transport.limits import DEFAULT_LIMITS, Door, ServerLimits, Streams, TimeLimit, check_size
 from neurons.transport.methods import services_of
 from neurons.transport.problems import CannotListen
-from neurons.transport.refusing import refuse, refusing
+from neurons.transport.refusing import refuse, refusing, write_in_time
+from neurons.transport.turns import TURN_BYTES
 from neurons.transport.unsigned import Health, reflection_handler
 from protocol.envelope import max_envelope_bytes
-from protocol.errors import NodeFault, PortTaken, TooSlow
+from protocol.errors import NodeFault, PortTaken
 from protocol.messages import Purpose
 from protocol.params import WireParams
 
@@ -45,7 +47,7 @@ def server_options(wire: WireParams) -> list[tuple[str, int]]:
     The server pings an idle connection once a minute, to be rid of subscribers that vanished, and bears a
     caller's pings every ten seconds (`client.client_options` pings every thirty).
     """
-    size = max_envelope_bytes(wire)
+    size = max_envelope_bytes(wire) + TURN_BYTES
     return [
         ("grpc.so_reuseport", 0),
         ("grpc.max_receive_message_length", size),
@@ -82,19 +84,24 @@ async def serving(
     health = health or Health()
     doors, streams = _Doors(limits), Streams()
     if watch_queue is not None:
-        for name, door in (("calls", doors.calls), ("watchers", doors.watchers)):
-            watch_queue(name, partial(attrgetter("inside"), door))
+        for door in (doors.calls, doors.watchers, doors.conversations):
+            watch_queue(door.what, partial(attrgetter("inside"), door))
     server = grpc.aio.server(
         options=server_options(wire),
-        maximum_concurrent_rpcs=limits.answering + limits.watching + limits.unsigned + SPARE_CALLS,
+        maximum_concurrent_rpcs=limits.answering + limits.watching + limits.conversing + limits.unsigned + SPARE_CALLS,
     )
-    services = services_of(service.serves())
+    services, answers = services_of(service.serves()), _answers(service, doors, wire)
     for name, methods in services.items():
-        handlers = {method: _handler(service, purpose, doors, streams) for method, purpose in methods.items()}
+        handlers = {
+            method: _single(answers[purpose]) if purpose in answers else _watching(service, doors, streams)
+            for method, purpose in methods.items()
+        }
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
-    await health.speak_for(tuple(services))
+    talks = conversation_handler(answers, doors.conversations, streams, limits, peer_ip)
+    server.add_generic_rpc_handlers((talks,))
+    await health.speak_for((*services, SERVICE))
     server.add_generic_rpc_handlers((health.handler(doors.unsigned, streams),))
-    reflection = reflection_handler(tuple(services), doors.unsigned, streams, limit_s=limits.unsigned_s)
+    reflection = reflection_handler((*services, SERVICE), doors.unsigned, streams, limit_s=limits.unsigned_s)
     server.add_generic_rpc_handlers((reflection,))
     address = await _listen(server, host, port, tls)
     await server.start()
@@ -129,30 +136,41 @@ class _Doors:
         self.limits = limits
         self.calls = Door("calls", limits.answering)
         self.watchers = Door("watchers", limits.watching)
+        self.conversations = Door("conversations", limits.conversing)
         self.unsigned = Door("health and reflection streams", limits.unsigned)
 
 
-def _handler(service: Service, purpose: Purpose, doors: _Doors, streams: Streams) -> Any:
-    if purpose is Purpose.WATCH:
-        return grpc.unary_stream_rpc_method_handler(_watching(service, doors, streams))
-    return grpc.unary_unary_rpc_method_handler(_answering(service, purpose, doors))
+def _answers(service: Service, doors: _Doors, wire: WireParams) -> dict[Purpose, Answer]:
+    """How each call that gives one reply is answered, however it came."""
+    unary = (purpose for purpose in service.serves() if purpose is not Purpose.WATCH)
+    return {purpose: _answering(service, purpose, doors, max_envelope_bytes(wire)) for purpose in unary}
 
 
-def _answering(service: Service, purpose: Purpose, doors: _Doors) -> Callable[[bytes, Any], Awaitable[bytes | None]]:
+def _answering(service: Service, purpose: Purpose, doors: _Doors, max_bytes: int) -> Answer:
     in_time = TimeLimit(purpose.name, doors.limits.answer_s)
 
-    async def answer(envelope: bytes, context: Any) -> bytes | None:
-        try:
-            with doors.calls, in_time:
-                return await service.answer(purpose, envelope, peer=peer_ip(context.peer()))
-        except Exception as error:  # noqa: BLE001 - the border: nothing a stranger causes may stop the node
-            await refuse(context, error)
-            return None
+    async def answer(envelope: bytes, peer: str) -> bytes:
+        check_size(envelope, max_bytes)
+        with doors.calls, in_time:
+            return await service.answer(purpose, envelope, peer=peer)
 
     return answer
 
 
-def _watching(service: Service, doors: _Doors, streams: Streams) -> Callable[[bytes, Any], Awaitable[None]]:
+def _single(answer: Answer) -> Any:
+    """A call with a stream of its own."""
+
+    async def call(envelope: bytes, context: Any) -> bytes | None:
+        try:
+            return await answer(envelope, peer_ip(context.peer()))
+        except Exception as error:  # noqa: BLE001 - the border: nothing a stranger causes may stop the node
+            await refuse(context, error)
+            return None
+
+    return grpc.unary_unary_rpc_method_handler(call)
+
+
+def _watching(service: Service, doors: _Doors, streams: Streams) -> Any:
     limit_s = doors.limits.write_s
 
     async def watch(envelope: bytes, context: Any) -> None:
@@ -161,21 +179,12 @@ def _watching(service: Service, doors: _Doors, streams: Streams) -> Callable[[by
                 frames = service.watch(envelope, peer=peer_ip(context.peer()))
                 try:
                     async for frame in frames:
-                        await _write(frame, context, limit_s)
+                        await write_in_time(frame, context, limit_s)
                 finally:
                     if isinstance(frames, AsyncGenerator):
                         await frames.aclose()
 
-    return watch
-
-
-async def _write(frame: bytes, context: Any, limit_s: float) -> None:
-    """Hands one frame to gRPC. Raises TooSlow when the subscriber has not made room for it in time."""
-    try:
-        async with asyncio.timeout(limit_s):
-            await context.write(frame)
-    except TimeoutError as error:
-        raise TooSlow(f"a frame waited {limit_s} s for its subscriber to read") from error
+    return grpc.unary_stream_rpc_method_handler(watch)
 
 
 async def _listen(server: grpc.aio.Server, host: str, port: int, tls: grpc.ServerCredentials | None) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import grpc
 
@@ -101,6 +101,26 @@ class Refusal:
     status: grpc.StatusCode
     code: str
     sentence: str
+
+    @property
+    def number(self) -> int:
+        """The status as gRPC numbers it."""
+        return int(self.status.value[0])
+
+
+_BY_NUMBER: Final[Mapping[int, grpc.StatusCode]] = MappingProxyType({int(s.value[0]): s for s in _Code})
+
+
+def by_number(number: int) -> grpc.StatusCode:
+    """The status of this number; UNKNOWN for one that gRPC does not have."""
+    return _BY_NUMBER.get(number, _Code.UNKNOWN)
+
+
+def refusal_in(error: grpc.aio.AioRpcError) -> Refusal:
+    """What a call that failed was told."""
+    trailing: Any = error.trailing_metadata() or ()
+    code = next((str(value) for key, value in trailing if key == CODE_KEY), "")
+    return Refusal(error.code(), code, error.details() or "")
 
 
 def status_of(kind: type[AuguryError]) -> grpc.StatusCode:

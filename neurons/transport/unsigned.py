@@ -19,9 +19,9 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from neurons.transport.limits import Door, Streams
 from neurons.transport.refusing import refusing
-from protocol.proto.augury.v1 import miner_pb2_grpc, validator_pb2_grpc
+from protocol.proto.augury.v1 import conversation_pb2_grpc, miner_pb2_grpc, validator_pb2_grpc
 
-_DESCRIBED: Final = (miner_pb2_grpc, validator_pb2_grpc)
+_DESCRIBED: Final = (conversation_pb2_grpc, miner_pb2_grpc, validator_pb2_grpc)
 """Importing them puts the descriptors that reflection shows into protobuf's default pool."""
 
 # `_async` is public as `health.aio` and `reflection.aio`, names that type checkers cannot see.

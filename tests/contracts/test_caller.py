@@ -260,9 +260,10 @@ def test_a_call_that_is_cancelled_while_the_caller_closes_is_still_cancelled(wor
             endpoint = await host(ScriptedService(arrive_and_wait))
             task = asyncio.create_task(caller.call(endpoint, Purpose.COMMIT, b"", timeout_ms=PATIENT_MS))
             await arrived.wait()
-            await caller.aclose()
+            closing = asyncio.create_task(caller.aclose())
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
+            await closing
 
     asyncio.run(run())

@@ -127,8 +127,10 @@ def test_a_body_over_the_limit_is_refused_before_the_service_sees_it():
         service = EchoService()
         async with serving(service, "127.0.0.1", 0, wire=WIRE, limits=QUICK_END) as address:
             generous = GrpcCaller(SystemClock(), replace(WIRE, max_body_bytes=10_000_000))
-            with pytest.raises(Malformed, match="larger than max"):
-                await generous.call(address, Purpose.COMMIT, bytes(max_envelope_bytes(WIRE) + 1), timeout_ms=PATIENT_MS)
+            limit = max_envelope_bytes(WIRE)
+            for size, match in ((limit + 1, "holds at most"), (limit + 1_000, "larger than max")):
+                with pytest.raises(Malformed, match=match):
+                    await generous.call(address, Purpose.COMMIT, bytes(size), timeout_ms=PATIENT_MS)
             await generous.aclose()
         assert [] == service.seen
 
@@ -339,6 +341,7 @@ def test_reflection_lists_and_describes_what_the_node_serves():
             listed, described = [reply async for reply in stub.ServerReflectionInfo(iter(requests), timeout=20)]
             names = {service.name for service in listed.list_services_response.service}
             assert {
+                "augury.v1.Conversation",
                 "augury.v1.Miner",
                 "grpc.health.v1.Health",
                 "grpc.reflection.v1alpha.ServerReflection",
