@@ -27,6 +27,7 @@ class LstmFamily(ModelFamily[LstmConfig]):
     name: ClassVar[str] = "lstm"
     config_class: ClassVar[type[Any]] = LstmConfig
     compiles: ClassVar[bool] = False
+    score_means: ClassVar[str] = "CRPS in units of the last day's size times √k, mean over the steps"
     search: ClassVar[Mapping[str, Any]] = {
         "config.hidden": [24, 32, 48, 64],
         "config.layers": [1, 2],

@@ -73,6 +73,8 @@ class ModelFamily(ABC, Generic[C]):
     """A frozen dataclass whose defaults train; its fields are the keys of [config] in a recipe and of the card."""
     compiles: ClassVar[bool]
     """Whether torch.compile takes the network whole, without a graph break."""
+    score_means: ClassVar[str]
+    """What a score is, with its unit, for the model card."""
     search: ClassVar[Mapping[str, Any]] = {}
     """What `--sweep` tries when the recipe does not say: a recipe's [sweep] section, key by key."""
 

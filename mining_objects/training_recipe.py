@@ -20,6 +20,7 @@ from mining_objects.training_settings import TrainingSettings
 from protocol.errors import InvalidSetting
 
 _SECTIONS: Final = ("model", "config", "data", "training", "sweep")
+_WORDS: Final = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 D = TypeVar("D")
 
 
@@ -179,8 +180,7 @@ def _typed(value: Any, kind: Any, key: str) -> Any:
         return value.isoformat()
     elif isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
-    wanted = getattr(kind, "__name__", str(kind)) if get_origin(kind) is None else "list"
-    raise InvalidSetting(f"{key} must be a {wanted}, was {value!r}", setting=key)
+    raise InvalidSetting(f"{key} must be {_WORDS.get(kind, 'a list')}, was {value!r}", setting=key)
 
 
 def _written(value: Any) -> str:
