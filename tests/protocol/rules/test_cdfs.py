@@ -66,6 +66,10 @@ def test_an_empirical_quantile_is_the_first_scenario_that_reaches_its_share(pool
     assert np.count_nonzero(pool <= value) / pool.size == share
 
 
+def test_half_of_four_is_reached_by_the_second():
+    assert [2.0, 3.0, 4.0] == empirical_quantiles(np.array([4.0, 3, 2, 1]), [0.5, 0.51, 1.0])
+
+
 @given(pools, shares, shares)
 @settings(max_examples=200, deadline=None)
 def test_a_smooth_quantile_is_the_inverse_of_the_share_and_rises(pool, p, q):
