@@ -41,7 +41,7 @@ def _fraction_bits(root: int) -> list[int]:
 
 def _cube_root(n: int) -> int:
     """The largest whole number whose cube is at most n."""
-    guess = round(float(n) ** (1 / 3))
+    guess: int = round(n ** (1 / 3))
     while guess**3 > n:
         guess -= 1
     while (guess + 1) ** 3 <= n:
