@@ -57,6 +57,8 @@ class Ewma(Forecaster):
         ]
 
     def _paths(self, window: Window, steps: int, paths: int, chance: np.random.Generator) -> Floats:
+        if paths == 0:
+            return np.zeros((0, steps))
         config = self.config
         shape = clock_shape(window, config.weekend_trust)
         ahead = window.end_ms + window.step_ms * np.arange(steps, dtype=np.int64)
