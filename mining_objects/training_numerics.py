@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,27 +12,15 @@ from mining_objects.trainable import ModelFamily
 from mining_objects.training_settings import BFLOAT16, FLOAT32, TrainingSettings
 from protocol.errors import InvalidSetting
 
-_AT_LEAST: Final = {
-    "epochs": 1, "batch": 1, "looks": 1, "patience": 1, "seed": 0, "devices": 1, "threads": 1, "save_every": 1,
-    "learning_rate": 0.0, "weight_decay": 0.0, "clip": 0.0,
-}  # fmt: skip
-
 
 def check_settings(settings: TrainingSettings, family: ModelFamily[Any], world: int) -> torch.device:
     """The device of this process. Raises InvalidSetting (setting: the field) for what is out of range or not here.
 
     world: the processes that train together.
     """
-    for name, least in _AT_LEAST.items():
-        value = getattr(settings, name)
-        if not math.isfinite(value) or value < least:
-            raise InvalidSetting(f"{name} must be a number of at least {least:g}, was {value!r}", setting=name)
+    settings.check()
     if settings.batch < world:
         raise InvalidSetting(f"batch must be at least the {world} devices, was {settings.batch}", setting="batch")
-    if settings.precision not in (FLOAT32, BFLOAT16):
-        raise InvalidSetting(
-            f"precision must be {FLOAT32} or {BFLOAT16}, was {settings.precision!r}", setting="precision"
-        )
     device = pick_device(settings.device)
     if settings.precision == BFLOAT16 and not has_bfloat16(device):
         raise InvalidSetting(

@@ -1,7 +1,7 @@
 """Processes that train one network together: who they are, what each looks at, and what they agree on.
 
 Each takes its part of every batch; gradients are averaged (DistributedDataParallel), so that all hold equal weights
-after every step. torchrun starts them and tells them, by the environment, how to find each other.
+after every step. They meet at a file of one machine, or torchrun tells each by its environment where the others are.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -18,6 +19,8 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
+
+from protocol.errors import InvalidSetting
 
 WAIT: Final = timedelta(minutes=10)
 """A rank that hears nothing of the others for so long ends."""
@@ -40,7 +43,7 @@ class Ranks:
 
     def wrap(self, network: nn.Module) -> nn.Module:
         """The same network, with gradients averaged over all ranks as they are made."""
-        return network if self.world == 1 else DistributedDataParallel(network, broadcast_buffers=False)
+        return network if self.world == 1 else DistributedDataParallel(network)
 
     def sums(self, values: Sequence[float]) -> list[float]:
         """Each value summed over all ranks in float64, the same bits on every rank."""
@@ -56,16 +59,49 @@ ALONE: Final = Ranks()
 """One process by itself."""
 
 
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """How a process finds the others of one machine: who it is, how many they are, and a file none has made yet."""
+
+    rank: int
+    world: int
+    file: Path
+
+
+def by_torchrun() -> bool:
+    """Whether torchrun started this process."""
+    return dist.is_torchelastic_launched()
+
+
 @contextmanager
-def ranks_of(device: torch.device) -> Iterator[Ranks]:
-    """The ranks that torchrun started, joined while the context lasts; this process alone when it was not torchrun."""
-    if not dist.is_torchelastic_launched():
+def joined(device: torch.device, meeting: Meeting | None = None) -> Iterator[Ranks]:
+    """The ranks of a meeting, or those that torchrun started, while the context lasts; else this process alone.
+
+    Raises InvalidSetting when there are fewer CUDA devices than ranks, or the device cannot train with others.
+    """
+    if meeting is None and not by_torchrun():
         yield ALONE
         return
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=WAIT)
+    if device.type not in ("cpu", "cuda"):
+        raise InvalidSetting(f"{device.type} trains alone: set devices to 1", setting="training.devices")
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    if meeting is None:
+        dist.init_process_group(backend, timeout=WAIT)
+    else:
+        store = f"file://{meeting.file}"
+        dist.init_process_group(backend, init_method=store, rank=meeting.rank, world_size=meeting.world, timeout=WAIT)
     try:
-        if device.type == "cuda":
-            torch.cuda.set_device(dist.get_rank() % torch.cuda.device_count())
+        _take_device(device)
         yield Ranks(dist.get_rank(), dist.get_world_size())
     finally:
         dist.destroy_process_group()
+
+
+def _take_device(device: torch.device) -> None:
+    """On CUDA, one device a rank."""
+    if device.type != "cuda":
+        return
+    there, local = torch.cuda.device_count(), dist.get_node_local_rank(fallback_rank=dist.get_rank())
+    if local >= there:
+        raise InvalidSetting(f"there are {there} CUDA devices, fewer than processes", setting="training.devices")
+    torch.cuda.set_device(local)

@@ -106,6 +106,7 @@ def recipe_of(table: Mapping[str, Any]) -> Recipe:
         dict(table.get("sweep", {})),
     )
     family.check(recipe.config)
+    recipe.training.check()
     for name in ("stride", "validation_stride"):
         if getattr(recipe.data, name) < 1:
             raise InvalidSetting(f"data.{name} must be at least 1", setting=f"data.{name}")

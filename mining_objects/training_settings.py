@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Final
 
-FLOAT32, BFLOAT16 = "float32", "bfloat16"
+from protocol.errors import InvalidSetting
+
+FLOAT32: Final = "float32"
+BFLOAT16: Final = "bfloat16"
+_AT_LEAST: Final = {
+    "epochs": 1, "batch": 1, "looks": 1, "patience": 1, "seed": 0, "devices": 1, "threads": 1, "save_every": 1,
+    "learning_rate": 0.0, "weight_decay": 0.0, "clip": 0.0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +43,14 @@ class TrainingSettings:
     precision: str = FLOAT32
     compile: bool = False
     save_every: int = 500
+
+    def check(self) -> None:
+        """Raises InvalidSetting for a number out of range and a precision that there is not."""
+        for name, least in _AT_LEAST.items():
+            value = getattr(self, name)
+            if not math.isfinite(value) or value < least:
+                raise InvalidSetting(f"{name} must be a number of at least {least:g}, was {value!r}", setting=name)
+        if self.precision not in (FLOAT32, BFLOAT16):
+            raise InvalidSetting(
+                f"precision must be {FLOAT32} or {BFLOAT16}, was {self.precision!r}", setting="precision"
+            )

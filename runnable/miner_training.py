@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -27,7 +27,7 @@ from runnable.plain_errors import INTERRUPTED, run_plainly
 if TYPE_CHECKING:
     from mining_objects.training import Trained
     from mining_objects.training_data import Series
-    from mining_objects.training_recipe import Recipe
+    from mining_objects.training_ranks import Meeting
 
 
 def train(
@@ -56,6 +56,9 @@ def train(
     ] = None,
     device: Annotated[str | None, typer.Option(help="training.device: auto, cpu, cuda or mps.")] = None,
     threads: Annotated[int | None, typer.Option(help="training.threads: CPU threads of each process.")] = None,
+    devices: Annotated[
+        int | None, typer.Option(help="training.devices: processes that train together, each on a device of its own.")
+    ] = None,
     precision: Annotated[str | None, typer.Option(help="training.precision: float32 or bfloat16.")] = None,
 ) -> None:
     """Train a model on recorded candles, with early stopping on a later validation period.
@@ -63,24 +66,34 @@ def train(
     The default recipe trains the LSTM in a few minutes on one CPU core.
     """
     try:
+        from mining_objects.training_ranks import by_torchrun
         from mining_objects.training_recipe import read_recipe
+        from runnable.training_processes import run_ranks
     except ModuleNotFoundError as missing:
         raise MissingPackage(f"training needs {missing.name}: pip install 'augury[miner]'") from missing
     flags = {
         "data.validation_from": validation_from, "data.until": until, "data.stride": stride, "training.epochs": epochs,
         "training.seed": seed, "training.device": device, "training.threads": threads, "training.precision": precision,
+        "training.devices": devices,
     }  # fmt: skip
     flagged = [f"{key}={value}" for key, value in flags.items() if value is not None]
     recipe = read_recipe(config, [*(change or []), *flagged])
-    train_recipe(recipe, data, out, resume=resume, console=Console())
+    if recipe.training.devices > 1 and not by_torchrun():
+        run_ranks(recipe.training.devices, train_recipe, (recipe.table(), data, out, resume))
+    else:
+        train_recipe(None, recipe.table(), data, out, resume)
 
 
-def train_recipe(recipe: Recipe, folder: Path, out: Path, *, resume: bool, console: Console) -> None:
-    """Trains what the recipe says and writes it into out. Ends the process with 130 when it is stopped."""
+def train_recipe(meeting: Meeting | None, table: dict[str, Any], folder: Path, out: Path, resume: bool) -> None:
+    """Trains what the recipe says and writes it into out, one process of those that meet.
+
+    Ends the process with 130 when it is stopped.
+    """
     from mining_objects.devices import pick_device
     from mining_objects.training import Stopped, Training
     from mining_objects.training_data import load_data, load_series
-    from mining_objects.training_ranks import ranks_of
+    from mining_objects.training_ranks import joined
+    from mining_objects.training_recipe import recipe_of
     from mining_objects.training_state import STATE_NAME
     from runnable.training_report import write_results
     from runnable.training_screen import TrainingScreen
@@ -90,9 +103,10 @@ def train_recipe(recipe: Recipe, folder: Path, out: Path, *, resume: bool, conso
             f"a training that stopped waits in {out}: go on with it by --resume, or choose another folder",
             setting="out",
         )
-    with ranks_of(pick_device(recipe.training.device)) as ranks:
+    recipe, console = recipe_of(table), Console()
+    with joined(pick_device(recipe.training.device), meeting) as ranks:
         recipe = replace(recipe, training=replace(recipe.training, devices=ranks.world))
-        console.quiet = console.quiet or not ranks.leads
+        console.quiet = not ranks.leads
         series = load_series(recipe, folder)
         examples = load_data(recipe, series)
         console.print(
