@@ -1,4 +1,4 @@
-"""`augury keys`: make a hotkey, or say whose key a file holds."""
+"""`augury keys`: make a hotkey, say whose key a file holds, search a memorable name for it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,26 @@ from protocol.errors import InvalidSetting
 if TYPE_CHECKING:
     from protocol.units import Hotkey
 
-app = typer.Typer(help="Make a hotkey, or say whose key a file holds.", no_args_is_help=True)
+app = typer.Typer(
+    help="Make a hotkey, say whose key a file holds, search a memorable name for it.", no_args_is_help=True
+)
 
 File = Annotated[Path | None, typer.Option("--file", metavar="FILE", help="The key file.")]
 DataDir = Annotated[
     Path | None,
     typer.Option("--data-dir", metavar="DIR", help="A node's data folder: the key is hotkey.json in it."),
+]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file",
+        metavar="FILE",
+        help="A file (mode 0600) whose one line is the passphrase. Without it AUGURY_PASSPHRASE counts, "
+        "and without that you are asked.",
+    ),
+]
+Unencrypted = Annotated[
+    bool, typer.Option("--unencrypted", help="Keep the key in the clear. For tests and demonstrations.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 
@@ -29,32 +43,18 @@ AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 def new(
     file: File = None,
     data_dir: DataDir = None,
-    passphrase_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--passphrase-file",
-            metavar="FILE",
-            help="A file (mode 0600) whose one line is the passphrase. Without it AUGURY_PASSPHRASE counts, "
-            "and without that you are asked.",
-        ),
-    ] = None,
-    unencrypted: Annotated[
-        bool, typer.Option("--unencrypted", help="Keep the key in the clear. For tests and demonstrations.")
-    ] = False,
+    passphrase_file: PassphraseFile = None,
+    unencrypted: Unencrypted = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a new hotkey in a file that only you can read. Never overwrites."""
-    from neurons.entropy import SystemEntropy
-    from neurons.keystore import KeyFileExists, create_key_file
+    from neurons.keystore import KeyFileExists
 
     path = _path(file, data_dir)
     if path.exists():
         raise KeyFileExists(f"{path}: exists; a key is never overwritten", file=str(path))
-    if unencrypted and passphrase_file is not None:
-        raise InvalidSetting("--unencrypted and --passphrase-file exclude each other")
-    passphrase = None if unencrypted else _passphrase(passphrase_file)
-    key = create_key_file(path, entropy=SystemEntropy().bytes, passphrase=passphrase)
-    _tell(path, key.hotkey, encrypted=not unencrypted, as_json=as_json)
+    hotkey = _create(path, passphrase_file, unencrypted=unencrypted)
+    _tell(path, hotkey, encrypted=not unencrypted, as_json=as_json)
 
 
 @app.command("show")
@@ -65,6 +65,65 @@ def show(file: File = None, data_dir: DataDir = None, as_json: AsJson = False) -
     path = _path(file, data_dir)
     hotkey = read_hotkey(path)
     _tell(path, hotkey, encrypted=json.loads(path.read_bytes())["encrypted"], as_json=as_json)
+
+
+@app.command("mine")
+def mine(
+    file: File = None,
+    data_dir: DataDir = None,
+    difficulty: Annotated[
+        int,
+        typer.Option("--difficulty", min=6, max=15, metavar="LETTERS", help="The letters that the name must have."),
+    ] = 8,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, max=1024, help="Processes that search. Without it one a core.")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", min=0.0, help="Stop after so long, with the best name so far.")
+    ] = None,
+    passphrase_file: PassphraseFile = None,
+    unencrypted: Unencrypted = False,
+    as_json: AsJson = False,
+) -> None:
+    """Search a memorable name for a hotkey, on all cores. Makes the key where there is none.
+
+    The name and the place where the search stands are kept beside the key, in a file that is not secret: stop it with
+    Ctrl-C whenever you like, and go on with the same command. Needs no passphrase for a key that exists. Exits with 1
+    when it ends without a name of so many letters.
+    """
+    from neurons.cli.name_files import name_path, read_name_file
+    from neurons.cli.name_mining import cores
+    from neurons.cli.name_mining import mine as search
+    from neurons.cli.name_screen import screen, tell_result
+    from neurons.keystore import read_hotkey
+
+    path = _path(file, data_dir)
+    hotkey = read_hotkey(path) if path.exists() else _create(path, passphrase_file, unencrypted=unencrypted)
+    state = read_name_file(name_path(path), hotkey)
+    processes = workers or cores()
+    with screen(difficulty, processes) as tell:
+        done = search(
+            state,
+            name_path(path),
+            letters=difficulty,
+            workers=processes,
+            seconds=float("inf") if seconds is None else seconds,
+            tell=tell,
+        )
+    tell_result(done, name_path(path), letters=difficulty, as_json=as_json)
+    if done.state.difficulty < difficulty:
+        raise typer.Exit(1)
+
+
+def _create(path: Path, passphrase_file: Path | None, *, unencrypted: bool) -> Hotkey:
+    """A new key in path, sealed by the passphrase that the file, the environment or the person gives."""
+    from neurons.entropy import SystemEntropy
+    from neurons.keystore import create_key_file
+
+    if unencrypted and passphrase_file is not None:
+        raise InvalidSetting("--unencrypted and --passphrase-file exclude each other")
+    passphrase = None if unencrypted else _passphrase(passphrase_file)
+    return create_key_file(path, entropy=SystemEntropy().bytes, passphrase=passphrase).hotkey
 
 
 def _path(file: Path | None, data_dir: Path | None) -> Path:
@@ -98,12 +157,17 @@ def _passphrase(file: Path | None) -> bytes:
 
 
 def _tell(path: Path, hotkey: Hotkey, *, encrypted: bool, as_json: bool) -> None:
+    from neurons.cli.name_files import name_path, read_name_file
+
     mode = f"{stat.S_IMODE(path.stat().st_mode):04o}"
+    name = read_name_file(name_path(path), hotkey).name
     if as_json:
         told = {"hotkey": hotkey.hex(), "file": str(path), "mode": mode, "encrypted": encrypted}
-        typer.echo(json.dumps(told))
+        typer.echo(json.dumps(told if name is None else told | {"name": str(name), "difficulty": name.difficulty}))
         return
     typer.echo(f"hotkey     {hotkey.hex()}")
+    if name is not None:
+        typer.echo(f"name       {name} ({name.difficulty} letters)")
     typer.echo(f"file       {path}")
     typer.echo(f"mode       {mode} (only its owner may read it)")
     typer.echo(f"encrypted  {'yes' if encrypted else 'NO - whoever reads the file is this hotkey'}")
