@@ -25,6 +25,8 @@ from protocol.keys import SigningKey, verify
 from protocol.units import Hotkey
 
 CARD_NAME: Final = "card.json"
+WEIGHTS_NAME: Final = "weights.safetensors"
+"""The file beside a card that holds no numbers itself."""
 LARGEST_BYTES: Final = 1_000_000
 """A larger card is not read."""
 _PURPOSE: Final = b"augury/card/1\0"

@@ -21,11 +21,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as tensors_from_bytes
 from safetensors.numpy import save as tensors_to_bytes
 
-from mining_objects.cards import read_card, write_card
+from mining_objects.cards import WEIGHTS_NAME, read_card, write_card
 from mining_objects.errors import BrokenCheckpoint
 
 FORMAT: Final = "augury/checkpoint/2"
-WEIGHTS_NAME: Final = "weights.safetensors"
 LARGEST_BYTES: Final = 2**30
 """A larger file is not read."""
 

@@ -5,6 +5,8 @@ NodeFault
 ├── UnknownModel       no model has this name
 ├── UnknownFeature     no feature has this name
 ├── MissingPackage     a package of an optional extra is not installed
+├── UnsafeModelFile    a model came with a pickle, a link or a path out of its folder
+├── HubFault           a model repository could not be read or written
 ├── BrokenCheckpoint   weights that are damaged, foreign or made for another model
 ├── ResumeMismatch     a stopped training was asked to go on as another one
 ├── TrainingDiverged   a loss or gradient that is no number; training stopped before it took the step
@@ -38,6 +40,18 @@ class MissingPackage(NodeFault):
     """A package of an optional extra is not installed; names the command that installs it."""
 
     code = "missing-package"
+
+
+class UnsafeModelFile(NodeFault):
+    """Files that have no place in a shared model: what may run code, leads out of the folder, or is far too large."""
+
+    code = "unsafe-model-file"
+
+
+class HubFault(NodeFault):
+    """A model repository could not be reached, read or written; says what the hub said."""
+
+    code = "hub-fault"
 
 
 class BrokenCheckpoint(NodeFault):

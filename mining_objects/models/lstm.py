@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
@@ -26,12 +27,12 @@ from torch import Tensor, nn
 
 from mining_objects import features
 from mining_objects.base_mining_model import Floats, Forecast, Forecaster, Window
-from mining_objects.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from mining_objects.devices import pick_device
 from mining_objects.errors import BrokenCheckpoint, UnknownFeature
 from mining_objects.inference import Engine, OnnxEngine, TorchEngine, runs_on_onnx
 from mining_objects.installed_weights import installed_weights
 from mining_objects.model_inputs import check_names, compute_inputs, warm_up_of
+from mining_objects.pretrained import SharedNetwork
 
 INSTALLED_WEIGHTS: Final = installed_weights("lstm")
 SPARE: Final = 24
@@ -63,6 +64,8 @@ class LstmConfig:
             raise BrokenCheckpoint(f"the card's config has the fields {sorted(card)}, want those of {cls.__name__}")
         values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in card.items()}
         config = cls(**values)
+        if not config.is_possible():
+            raise BrokenCheckpoint(f"the card's config is out of bounds: {card}")
         try:
             check_names(config.features)
         except UnknownFeature as unknown:
@@ -71,10 +74,27 @@ class LstmConfig:
             ) from unknown
         return config
 
+    def is_possible(self) -> bool:
+        """Whether every field is of its type and within what one machine can hold: a card may be anybody's."""
+        if not isinstance(self.anchors, tuple) or not isinstance(self.features, tuple):
+            return False
+        sizes = (self.lookback, 1, 10_000), (self.hidden, 1, 1_024), (self.layers, 1, 8), (len(self.anchors), 2, 1_000)
+        return (
+            all(type(size) is int and least <= size <= most for size, least, most in sizes)
+            and all(type(anchor) is int and anchor > 0 for anchor in self.anchors)
+            and all(a < b for a, b in pairwise(self.anchors))
+            and all(isinstance(name, str) for name in self.features)
+            and isinstance(self.dropout, float | int)
+            and 0 <= self.dropout < 1
+            and isinstance(self.largest_log_scale, float | int)
+            and 0 < self.largest_log_scale <= 10
+        )
 
-class LstmNetwork(nn.Module):
+
+class LstmNetwork(SharedNetwork):
     """(batch, lookback, features) -> mean and log deviation, each (batch, anchors), in units of scale * sqrt(k)."""
 
+    family: ClassVar[str] = "lstm"
     feature_mean: Tensor
     feature_deviation: Tensor
     mean_share: Tensor
@@ -82,6 +102,7 @@ class LstmNetwork(nn.Module):
 
     def __init__(self, config: LstmConfig) -> None:
         super().__init__()
+        self.config, self.provenance = config, {}
         width, anchors = len(config.features), len(config.anchors)
         self.largest_log_scale = config.largest_log_scale
         self.register_buffer("feature_mean", torch.zeros(width))
@@ -97,6 +118,10 @@ class LstmNetwork(nn.Module):
         for layer in (last, self.mean_head):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
+
+    @classmethod
+    def from_config(cls, card: dict[str, Any]) -> Self:
+        return cls(LstmConfig.from_card(card))
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         normal = (inputs - self.feature_mean) / self.feature_deviation
@@ -139,21 +164,13 @@ class Lstm(Forecaster):
         Torch is held to one thread in this process: for one window a second thread costs more than it saves.
         """
         torch.set_num_threads(1)
-        checkpoint = load_checkpoint(folder or INSTALLED_WEIGHTS, model=cls.name)
-        config = LstmConfig.from_card(checkpoint.config)
-        network = LstmNetwork(config)
-        try:
-            network.load_state_dict({name: torch.from_numpy(t.copy()) for name, t in checkpoint.tensors.items()})
-        except RuntimeError as mismatch:
-            raise BrokenCheckpoint(f"the weights do not fit the card's config: {mismatch}") from mismatch
-        if not all(torch.isfinite(t).all() for t in network.state_dict().values()):
-            raise BrokenCheckpoint("the weights hold numbers that are not finite")
-        return cls(config, network, device=device, inference=inference)
+        network = LstmNetwork.from_checkpoint(folder or INSTALLED_WEIGHTS)
+        return cls(network.config, network, device=device, inference=inference)
 
     def save(self, folder: Path, training: dict[str, Any]) -> None:
         """Writes weights and card; `training` is what the card tells about their making."""
-        tensors = {name: t.detach().cpu().numpy() for name, t in self.network.state_dict().items()}
-        save_checkpoint(folder, Checkpoint(self.name, asdict(self.config), training, tensors))
+        self.network.provenance = training
+        self.network.save_checkpoint(folder)
 
     def simulate(
         self, windows: Sequence[Window], *, steps: int, paths: int, chances: Sequence[np.random.Generator]

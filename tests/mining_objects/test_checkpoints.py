@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mining_objects.cards import CARD_NAME, write_card
-from mining_objects.checkpoints import WEIGHTS_NAME, Checkpoint, load_checkpoint, save_checkpoint
+from mining_objects.cards import CARD_NAME, WEIGHTS_NAME, write_card
+from mining_objects.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from mining_objects.errors import BrokenCheckpoint
 
 CHECKPOINT = Checkpoint(
