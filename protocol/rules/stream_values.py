@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from protocol.errors import InvalidRequest, NotFound
+from protocol.rules.scenarios import MAX_ABS_VALUE
 from protocol.rules.stream_names import DELAYS, check_delay
 from protocol.units import SECOND_MS, UnixMs
 
@@ -70,8 +71,8 @@ class Lag(NamedTuple):
 def read_value(text: str) -> StreamValue:
     """A published text as a value: a number, a JSON list of numbers, a JSON object, or just text.
 
-    Raises InvalidRequest (the publisher's fault) for 100,000 bytes and more, for a number that is not finite, alone or
-    in a list or object, and for JSON that is nested too deeply to be read.
+    Raises InvalidRequest (the publisher's fault) for 100,000 bytes and more, for a number that is not finite or beyond
+    1e300, alone or in a list or object, and for JSON that is nested too deeply to be read.
     """
     if len(text) >= MAX_VALUE_BYTES or len(text.encode()) >= MAX_VALUE_BYTES:
         raise InvalidRequest(f"a value is below {MAX_VALUE_BYTES} bytes", field="value", limit=MAX_VALUE_BYTES)
@@ -92,13 +93,15 @@ def read_value(text: str) -> StreamValue:
 
 def _finite(text: str) -> float:
     number = float(text)
-    if not math.isfinite(number):
+    if not abs(number) <= MAX_ABS_VALUE:
         raise _not_finite(text)
     return number
 
 
 def _not_finite(text: str) -> InvalidRequest:
-    return InvalidRequest(f"a value must be finite, was {text.strip()[:30]}", field="value")
+    return InvalidRequest(
+        f"a number is finite and within {MAX_ABS_VALUE:g}, was {text.strip()[:30]}", field="value", limit=MAX_ABS_VALUE
+    )
 
 
 def history_fields(value: StreamValue) -> Mapping[str, object]:
