@@ -117,11 +117,14 @@ class Training:
         settings: TrainingSettings,
         data: Data,
         *,
-        folder: Path,
+        folder: Path | None,
         ranks: Ranks = ALONE,
         watcher: Watcher | None = None,
     ) -> None:
-        """folder: where the state is kept.  Raises InvalidSetting for what this machine or family cannot do."""
+        """folder: where the state is kept; without one none is.
+
+        Raises InvalidSetting for what this machine or family cannot do.
+        """
         self.device = check_settings(settings, family, ranks.world)
         torch.set_num_threads(settings.threads)
         torch.manual_seed(settings.seed)
@@ -139,6 +142,7 @@ class Training:
 
     def resume(self) -> None:
         """Goes on from the state in the folder. Raises BrokenCheckpoint or ResumeMismatch."""
+        assert self.folder is not None, "a training without a folder keeps no state"
         state = load_state(self.folder, self.data.identity)
         told = dict(state.progress)
         told["reports"] = [ValidationReport(**report) for report in told["reports"]]
@@ -154,7 +158,7 @@ class Training:
 
     def save(self) -> None:
         """Writes the state; rank 0 alone does."""
-        if not self.ranks.leads:
+        if self.folder is None or not self.ranks.leads:
             return
         tensors = {f"network.{name}": tensor for name, tensor in _copy_of(self.network).items()}
         tensors |= {f"best.{name}": tensor for name, tensor in self.best_weights.items()}
@@ -196,8 +200,8 @@ class Training:
         total, stops = self.ranks.sums([float(loss.detach()), float(self.watcher.is_stop_asked())])
         if not (math.isfinite(total) and math.isfinite(float(norm))):
             raise TrainingDiverged(
-                f"batch {batch + 1} of epoch {epoch + 1}: the loss is {total} and its gradient {float(norm)}; the "
-                f"state saved before it is kept in {self.folder}. Try a smaller learning_rate than "
+                f"batch {batch + 1} of epoch {epoch + 1}: the loss is {total} and its gradient {float(norm)}; what "
+                f"was saved before it is kept. Try a smaller learning_rate than "
                 f"{settings.learning_rate:g}",
                 epoch=epoch + 1,
                 batch=batch + 1,

@@ -91,6 +91,17 @@ def override(table: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, An
     return changed
 
 
+def changed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """The recipe with these values by dotted key. Raises InvalidSetting as read_recipe does."""
+    table = recipe.table() | {"sweep": dict(recipe.sweep)}
+    for key, value in values.items():
+        section, _, name = key.partition(".")
+        if section not in _SECTIONS[1:-1]:
+            raise InvalidSetting(f"{key!r} is no key of [config], [data] or [training]", setting=key)
+        table[section] = {**table[section], name: value}
+    return recipe_of(table)
+
+
 def recipe_of(table: Mapping[str, Any]) -> Recipe:
     """The recipe that a nested table describes. Raises InvalidSetting as read_recipe does."""
     _refuse_unknown(table, _SECTIONS, "")

@@ -76,11 +76,13 @@ def load_state(folder: Path, identity: Identity) -> TrainingState:
         raise BrokenCheckpoint(f"{path} holds no training to go on with: {broken}", path=str(path)) from broken
     if told.get("sha256") != _digest(tensors):
         raise BrokenCheckpoint(f"{path} is damaged: its tensors have another SHA-256", path=str(path))
-    _compare(before, json.loads(json.dumps(dict(identity))))
+    refuse_difference(before, identity)
     return TrainingState(progress, tensors)
 
 
-def _compare(before: dict[str, Any], now: dict[str, Any]) -> None:
+def refuse_difference(before: Identity, now: Identity) -> None:
+    """Raises ResumeMismatch, naming the first difference in order of names."""
+    now = json.loads(json.dumps(dict(now)))
     for name in sorted(before.keys() | now.keys()):
         was, is_ = before.get(name), now.get(name)
         if was != is_:

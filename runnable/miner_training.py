@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mining_objects.training import Trained
     from mining_objects.training_data import Series
     from mining_objects.training_ranks import Meeting
+    from mining_objects.training_recipe import Recipe
 
 
 def train(
@@ -59,6 +60,12 @@ def train(
     devices: Annotated[
         int | None, typer.Option(help="training.devices: processes that train together, each on a device of its own.")
     ] = None,
+    sweep: Annotated[int, typer.Option(min=0, help="Search instead: until this many trials of the study count.")] = 0,
+    processes: Annotated[int, typer.Option(min=1, help="Of a sweep, each with trials of its own.")] = 1,
+    study: Annotated[
+        str | None,
+        typer.Option(help="Of a sweep: a database URL, to be gone on with or shared. SQLite in --out without."),
+    ] = None,
     precision: Annotated[str | None, typer.Option(help="training.precision: float32 or bfloat16.")] = None,
 ) -> None:
     """Train a model on recorded candles, with early stopping on a later validation period.
@@ -78,7 +85,9 @@ def train(
     }  # fmt: skip
     flagged = [f"{key}={value}" for key, value in flags.items() if value is not None]
     recipe = read_recipe(config, [*(change or []), *flagged])
-    if recipe.training.devices > 1 and not by_torchrun():
+    if sweep:
+        _sweep(recipe, data, out, trials=sweep, processes=processes, study=study)
+    elif recipe.training.devices > 1 and not by_torchrun():
         run_ranks(recipe.training.devices, train_recipe, (recipe.table(), data, out, resume))
     else:
         train_recipe(None, recipe.table(), data, out, resume)
@@ -131,6 +140,14 @@ def train_recipe(meeting: Meeting | None, table: dict[str, Any], folder: Path, o
             write_results(out, recipe, series, trained)
             (out / STATE_NAME).unlink(missing_ok=True)
             console.print(_summary(trained, series, out))
+
+
+def _sweep(recipe: Recipe, data: Path, out: Path, **how: Any) -> None:
+    try:
+        from runnable.training_sweep import sweep
+    except ModuleNotFoundError as missing:
+        raise MissingPackage(f"a sweep needs {missing.name}: pip install 'augury[sweep]'") from missing
+    sweep(recipe, data, out, **how)
 
 
 def _summary(trained: Trained, series: list[Series], out: Path) -> Table:

@@ -18,7 +18,7 @@ class TrainingScreen(Watcher):
     def __init__(self, console: Console, epochs: int) -> None:
         self._epochs = epochs
         self._stop_asked = False
-        self._skill = "-"
+        self.skill = "-"
         columns = (
             TextColumn("epoch {task.fields[epoch]}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[told]}"),
@@ -38,20 +38,23 @@ class TrainingScreen(Watcher):
             signal.signal(kind, handler)
 
     def on_batch(self, epoch: int, done: int, of: int, loss: float) -> None:
-        told = f"loss {loss:.5f}  skill {self._skill}"
+        told = f"loss {loss:.5f}  skill {self.skill}"
         done_in_all = (epoch - 1) * of + done
         self._progress.update(
             self._bar, completed=done_in_all, total=self._epochs * of, epoch=f"{epoch} of {self._epochs}", told=told
         )
 
     def on_validation(self, report: ValidationReport) -> None:
-        self._skill = f"{report.skill:+.2%}"
+        self.skill = f"{report.skill:+.2%}"
         mark = "[green]best so far[/]" if report.best else "no better"
-        self._progress.console.print(
+        self.say(
             f"epoch {report.epoch:2d}  batch {report.step:6,d}  train {report.train_loss:.5f}  "
-            f"validation {report.score:.5f}  skill {self._skill}  {mark}",
-            highlight=False,
+            f"validation {report.score:.5f}  skill {self.skill}  {mark}"
         )
+
+    def say(self, line: str) -> None:
+        """A line above the bar."""
+        self._progress.console.print(line, highlight=False)
 
     def is_stop_asked(self) -> bool:
         return self._stop_asked

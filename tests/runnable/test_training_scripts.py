@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from mining_objects import models
 from mining_objects.datasets import COLUMNS, read_candles
 from mining_objects.errors import BadCandles
+from mining_objects.training_recipe import read_recipe
 from protocol.errors import InvalidSetting
 from runnable.generate_historical_data import generate, instant_ms
 from runnable.miner_testing import try_models
@@ -120,6 +121,20 @@ def test_training_never_looks_at_what_comes_after_until(tmp_path):
         made.append((tmp_path / name / "weights.safetensors").read_bytes())
 
     assert made[0] == made[1]
+
+
+@pytest.mark.processes
+def test_two_processes_search_together_and_write_the_best_recipe(tmp_path, capsys):
+    pytest.importorskip("optuna")
+    source = _recording(tmp_path / "BTC.parquet")
+    train(source, tmp_path / "out", change=TINY, epochs=1, sweep=3, processes=2)
+
+    assert "trials; the best" in capsys.readouterr().out
+    rows = (tmp_path / "out" / "trials.csv").read_text().splitlines()
+    assert rows[0].startswith("trial,state,score,skill,config.hidden")
+    assert len(rows) in (4, 5)
+    best = read_recipe(tmp_path / "out" / "best.toml")
+    assert rows[1].split(",")[4:6] == [str(best.config.hidden), str(best.config.layers)]
 
 
 def test_dates_are_utc_and_nonsense_is_refused():
