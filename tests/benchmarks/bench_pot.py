@@ -7,7 +7,11 @@ floor is one `numpy.sort` of the same numbers, sorted already, as they are kept.
 median of the turns, with the fastest and the slowest, and CPU time, which other work on the machine hardly changes.
 
 Then what an owner earns a value against five others (generated numbers): each of them drew 225 numbers from the law of
-the value, whose width is given in recent spreads. The owner answers the law's quantiles, or distorts them.
+the value, a normal one four recent spreads wide, or from one twice as wide. The owner answers the law's quantiles, or
+distorts them; what a distortion earns is told by its difference, value by value, from the honest answer.
+
+Last what `logpool` pays for an answer too narrow or too wide, by exact expectation over 400 equally likely values:
+above 0 it would pay to distort.
 """
 
 from __future__ import annotations
@@ -26,11 +30,13 @@ from rich.table import Table
 
 from protocol.rules.points import settlement_transaction
 from protocol.rules.pot import RULES, settle
+from protocol.rules.pot_scores import best_points_nano, log_points_nano, worst_points_nano
 from protocol.units import MICRO, UnixMs
 
 OWNERS, SCENARIOS = 1_000, 225
 QUANTILES: Final = np.array([NormalDist().inv_cdf((k + 0.5) / SCENARIOS) for k in range(SCENARIOS)])
-WIDTHS: Final = (1.0, 4.0, 11.0)
+WIDTH: Final = 4.0
+OTHERS: Final = {"others right": 1.0, "others too wide": 2.0}
 ANSWERS: Final[dict[str, NDArray[np.float64]]] = {
     "honest: quantiles": QUANTILES,
     "half as wide": QUANTILES * 0.5,
@@ -78,26 +84,47 @@ def time_settlements(rounds: int) -> Table:
 
 
 def compare_answers(values: int) -> Table:
-    table = Table(title=f"points a value against five others, mean and its standard error, {values} generated values")
+    title = f"points a value against five others, {values} generated values; below the first line less the first line's"
+    table = Table(title=title)
     table.add_column("answer")
     for rule in RULES:
-        for width in WIDTHS:
-            table.add_column(f"{rule}\nwidth {width:g}", justify="right")
-    drawn = {width: np.random.default_rng(5) for width in WIDTHS}
-    games = {
-        width: [(rng.standard_normal((5, SCENARIOS)) * width, rng.standard_normal() * width) for _ in range(values)]
-        for width, rng in drawn.items()
+        for others in OTHERS:
+            table.add_column(f"{rule}\n{others}", justify="right")
+    rng = np.random.default_rng(5)
+    games = [(rng.standard_normal((5, SCENARIOS)) * WIDTH, rng.standard_normal() * WIDTH) for _ in range(values)]
+    earned = {
+        (name, rule, others): np.array([_earned(answer * WIDTH, drawn * by, value, rule) for drawn, value in games])
+        for name, answer in ANSWERS.items()
+        for rule in RULES
+        for others, by in OTHERS.items()
     }
-    for name, answer in ANSWERS.items():
+    honest = next(iter(ANSWERS))
+    for name in ANSWERS:
         cells = []
         for rule in RULES:
-            for width in WIDTHS:
-                earned = [
-                    settle("abcdef", [*others, answer * width], value, rule=rule, spread=1.0).amounts_micros[5] / MICRO
-                    for others, value in games[width]
-                ]
-                cells.append(f"{np.mean(earned):+.3f}\n±{np.std(earned) / values**0.5:.3f}")
+            for others in OTHERS:
+                points = earned[name, rule, others] - (earned[honest, rule, others] if name != honest else 0.0)
+                cells.append(f"{points.mean():+.3f} ± {points.std() / values**0.5:.3f}")
         table.add_row(name, *cells)
+    return table
+
+
+def _earned(answer: NDArray[np.float64], others: NDArray[np.float64], value: float, rule: str) -> float:
+    return settle("abcdef", [*others, answer], value, rule=rule, spread=1.0).amounts_micros[5] / MICRO
+
+
+def gains_by_stretching() -> Table:
+    stretches, widths = (0.7, 0.8, 0.9, 0.95, 1.05, 1.1, 1.25), (0.3, 1.0, 3.0, 10.0, 30.0)
+    values = [NormalDist().inv_cdf((k + 0.5) / 400) for k in range(400)]
+    table = Table(title="logpool: gain of an answer so many times as wide as the law, as a part of the stake")
+    table.add_column("law's width in spreads")
+    for stretch in stretches:
+        table.add_column(f"x {stretch}", justify="right")
+    for width in widths:
+        columns = np.ascontiguousarray(np.stack([QUANTILES * width * one for one in (1.0, *stretches)], axis=1))
+        points = sum(log_points_nano(columns, value * width, 1.0) for value in values)
+        shares = points / len(values) / (best_points_nano(SCENARIOS) - worst_points_nano(SCENARIOS))
+        table.add_row(f"{width:g}", *(f"{share - shares[0]:+.5f}" for share in shares[1:]))
     return table
 
 
@@ -109,6 +136,7 @@ def main() -> None:
     console = Console(width=160)
     console.print(time_settlements(options.rounds))
     console.print(compare_answers(options.values))
+    console.print(gains_by_stretching())
 
 
 if __name__ == "__main__":
