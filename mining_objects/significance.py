@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from mining_objects.base_mining_model import Floats
 from protocol.units import DAY_MS
 
-RESAMPLES: Final = 4_000
+RESAMPLES: Final = 10_000
 FEWEST_DAYS: Final = 14
 """With fewer days no interval is given: three blocks resampled say nothing."""
 LEVEL: Final = 0.95
@@ -39,9 +39,9 @@ class Estimate:
     high: float | None = None
     p: float | None = None
 
-    def holds(self, level: float) -> bool:
-        """Whether the interval is there and holds this number."""
-        return self.low is not None and self.high is not None and self.low <= level <= self.high
+    def excludes(self, level: float) -> bool:
+        """Whether there is an interval and this number lies outside it."""
+        return self.low is not None and self.high is not None and not self.low <= level <= self.high
 
 
 class DayBlocks:

@@ -57,7 +57,7 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says():
     held, at_ms = 0, _hours(90)
     for seed in range(100):
         days = np.random.default_rng(seed).standard_normal(91)
-        held += DayBlocks(at_ms, resamples=400).mean((days[1:] + days[:-1])[at_ms // DAY_MS]).holds(0.0)
+        held += not DayBlocks(at_ms, resamples=400).mean((days[1:] + days[:-1])[at_ms // DAY_MS]).excludes(0.0)
 
     assert 86 <= held <= 99
 

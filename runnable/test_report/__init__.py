@@ -1,0 +1,1 @@
+"""The parts of `runnable/miner_testing.py`: who is tested, the rounds they play, what they are paid, and the report."""

@@ -1,0 +1,45 @@
+"""Work in processes of its own: results in the order of the jobs, so that they do not depend on who was faster."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import TypeVar
+
+JobT = TypeVar("JobT")
+ResultT = TypeVar("ResultT")
+SharedT = TypeVar("SharedT")
+
+
+def in_processes(
+    count: int,
+    work: Callable[[JobT], ResultT],
+    jobs: Sequence[JobT],
+    *,
+    begin: Callable[[SharedT], None],
+    shared: SharedT,
+) -> Iterator[ResultT]:
+    """work(job) for each job, in order. begin(shared) runs first, once in each process.
+
+    count: 1 works in this process.  Whoever stops early, by an error or Ctrl-C, stops the processes: what they have
+    begun ends within seconds, nothing else begins.
+    """
+    if count == 1:
+        begin(shared)
+        yield from map(work, jobs)
+        return
+    context = get_context("spawn")
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(begin, shared))
+    try:
+        for future in [pool.submit(work, job) for job in jobs]:
+            yield future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _begin(begin: Callable[[SharedT], None], shared: SharedT) -> None:
+    """A process's start. Ctrl-C at a terminal reaches it too, and ends it at once and without a word."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    begin(shared)
