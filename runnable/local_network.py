@@ -1,6 +1,6 @@
 """A local network you can watch: `make demo`, or `python runnable/local_network.py --help`.
 
-A validator, three price venues and seven miners as real processes over loopback. Weeks of the same market go through
+A validator, three price venues and eight miners as real processes over loopback. Weeks of the same market go through
 the same nodes first, in memory, so that memories exist; then live rounds run on a clock 600 times too fast. It ends by
 itself with who earned what and why. Ctrl-C stops everything at any moment.
 """
@@ -29,14 +29,14 @@ from neurons.supervise import report
 from protocol.errors import NodeFault
 from protocol.params import DEMO
 from protocol.units import DAY_MS
-from runnable.demo.cast import SERIES, Cast, Player, gather
+from runnable.demo.cast import OWN, SERIES, Cast, Player, gather
 from runnable.demo.fast_forward import FastForward
 from runnable.demo.ledger_view import LedgerView, Snapshot, is_over
 from runnable.demo.market import DemoMarket, generated, recorded
 from runnable.demo.processes import Household
 from runnable.demo.screen import Screen
 
-STARTING_S: Final = 12
+STARTING_S: Final = 14
 """Wall time that the processes have to come up before the clock passes the instant at which the weeks before ended."""
 LONGEST_LIVE_S: Final = 150
 REFRESH_S: Final = 0.5
@@ -65,7 +65,7 @@ class Demo:
             scale=self.scale,
         )
         async with Household(self.cast.folder) as home:
-            with self.console.status("starting three venues, a validator and seven miners ..."):
+            with self.console.status("starting three venues, a validator and eight miners ..."):
                 await self._start_everybody(home, clock)
             return await self._watch(home, clock)
 
@@ -92,6 +92,8 @@ class Demo:
         await home.ready()
 
     def _script(self, player: Player) -> list[str]:
+        if player.role.kind == OWN:
+            return ["runnable/own_model.py"]
         if not player.role.hostile:
             return ["neurons/miner.py", "--base_model", player.role.kind]
         seen = [str(self.cast.database)] if player.role.kind == "replayer" else []

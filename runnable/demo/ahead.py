@@ -24,8 +24,9 @@ from protocol.answers import answer_of
 from protocol.messages import Answer, Opening
 from protocol.params import NetworkParams
 from protocol.units import HOUR_MS, Hotkey
-from runnable.demo.cast import SERIES
+from runnable.demo.cast import OWN, SERIES
 from runnable.demo.market import ArrayFeed
+from runnable.own_model import Calming
 
 CHUNK_MS = 12 * HOUR_MS
 CHUNKS_AHEAD = 2
@@ -56,11 +57,16 @@ def _begin(candles: CandleArrays) -> None:
     _candles[:] = [candles]
 
 
+def model_for(kind: str) -> Forecaster:
+    """The model of an honest player: by its name, or the one that `runnable/own_model.py` mines with."""
+    return Calming() if kind == OWN else load_model(kind, weights=None, device="cpu", inference="auto")
+
+
 def _work(job: Job) -> Made:
     """A worker's job."""
     time = job.params.time
     if job.model not in _models:
-        _models[job.model] = load_model(job.model, weights=None, device="cpu")
+        _models[job.model] = model_for(job.model)
         lookback = _models[job.model].lookback
         _feeds[job.model] = ArrayFeed(SERIES, _candles[0], step_ms=time.step_ms, lookback=lookback)
     made: Made = {}

@@ -1,4 +1,4 @@
-"""Who plays in the demo: five honest miners, two hostile ones, one validator; their keys and addresses."""
+"""Who plays in the demo: six honest miners, two hostile ones, one validator; their keys and addresses."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from neurons.keystore import create_key_file, load_key_file
 from protocol.keys import SigningKey
 
 SERIES: Final = "BTC-USD"
+OWN: Final = "own"
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One miner of the demo. kind: an honest model's name, or what a hostile one does."""
+    """One miner of the demo. kind: an honest model's name, OWN for that of `runnable/own_model.py`, or what a hostile
+    one does."""
 
     name: str
     kind: str
@@ -30,6 +32,7 @@ ROLES: Final = (
     Role("ridge", "ridge", hostile=False, story="regresses returns on returns"),
     Role("ewma", "ewma", hostile=False, story="knows the hour and the tails"),
     Role("lstm", "lstm", hostile=False, story="a trained LSTM, committed weights"),
+    Role("yours", OWN, hostile=False, story="what you may write: runnable/own_model.py, 30 lines"),
     Role("garbage", "garbage", hostile=True, story="NaN, inf, wrong shapes, late, oversized"),
     Role("replayer", "replayer", hostile=True, story="replays resolved rounds' best answers"),
 )

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.bench_models
 
 Models take turns within every round, so other work on the machine meets all of them alike; CPU time is what the thread
-itself used. The window of 30 days is generated. `lstm` is measured where torch is installed.
+itself used. The window of 30 days is generated. `lstm` is measured where torch is installed, with onnxruntime if it is.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def installed() -> dict[str, Forecaster]:
     there = {}
     for name in models.NAMES:
         try:
-            there[name] = models.create(name)
+            there[name] = models.create(name, inference="auto")
         except MissingPackage as missing:
             print(f"{name} is left out: {missing}")
     return there

@@ -6,6 +6,8 @@ import inspect
 
 import numpy as np
 
+from runnable.demo.ahead import model_for
+from runnable.demo.cast import ROLES
 from runnable.own_model import Calming, main
 from tests.support.sources import ROOT
 from tests.support.windows import walk_window
@@ -26,3 +28,11 @@ def test_the_page_shows_the_model_as_it_is():
 def test_a_wrong_setting_is_one_sentence(capsys):
     assert 2 == main(["--base_modle", "x"])
     assert "base_model" in capsys.readouterr().err
+
+
+def test_it_plays_in_the_demo_beside_the_models_that_ship():
+    honest = {role.name: model_for(role.kind) for role in ROLES if not role.hostile}
+
+    assert isinstance(honest.pop("yours"), Calming)
+    assert {"flat", "drift", "ridge", "ewma", "lstm"} == set(honest)
+    assert list(honest) == [model.name for model in honest.values()]
