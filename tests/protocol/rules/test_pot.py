@@ -188,6 +188,12 @@ def test_whole_micros_keep_the_total_and_stay_within_one_of_their_amount(amounts
     assert all(abs(one - amount * MICRO) < 1.001 for one, amount in zip(whole, amounts, strict=True))
 
 
+def test_micros_left_over_go_to_the_largest_remainders_and_then_to_the_earliest():
+    assert [0, 1, 0] == whole_micros(np.array([0.3e-6, 0.7e-6, 0.0]), Micros(1))
+    assert [1, 0] == whole_micros(np.array([0.5e-6, 0.5e-6]), Micros(1))
+    assert [-1, 0, 1] == whole_micros(np.array([-0.9e-6, -0.1e-6, 1.0e-6]), Micros(0))
+
+
 def test_whole_micros_refuse_a_total_that_is_not_theirs():
     with pytest.raises(ValueError, match="cannot make 5"):
         whole_micros(np.array([0.0]), Micros(5))

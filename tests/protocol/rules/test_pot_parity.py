@@ -55,6 +55,13 @@ def test_scenarios_below_the_value_are_paid_only_by_the_two_sided_variant():
     assert 20 == found.winners
 
 
+def test_a_scenario_on_the_edge_of_a_window_is_in_it():
+    _, found = paid(["a", "b"], [5e-05, 9.0], 0.0, MICRO2021)
+    assert (1e-4, 10) == (found.window, found.winners)
+    _, beyond = paid(["a", "b"], [5.000001e-05, 9.0], 0.0, MICRO2021)
+    assert 1e-3 == beyond.window
+
+
 def test_the_two_sided_variant_counts_a_scenario_on_the_value_once():
     _, found = paid(["a", "b"], [1.0, 1.0], 1.0, ParityRule(winners_per_side=1000, two_sided=True))
     assert 450 == found.winners

@@ -108,6 +108,12 @@ def test_the_value_is_always_in_its_own_bin():
             assert [best_points_nano(1)] == log_points_nano(columns([value]), float(value), spread).tolist()
 
 
+def test_a_value_a_hair_below_a_bins_edge_is_in_the_bin_below():
+    value = 483.99999999999994  # float64 divides it by a third to exactly 1452, whose third is 484
+    found = log_points_nano(columns([483.9], [484.1]), value, 1 / 3).tolist()
+    assert found[0] > found[1]
+
+
 def test_log_scores_run_from_zero_to_the_score_of_an_empty_bin():
     best, worst = best_points_nano(225), worst_points_nano(225)
     assert [0, -round(math.log(451) * NANO)] == log_scores_nano(np.array([best, worst]), 225)
