@@ -67,9 +67,9 @@ def search(hotkey: Hotkey, *, start: int, count: int, letters: int) -> Iterator[
     """
     if start % NONCES_AT_ONCE or count % NONCES_AT_ONCE:
         raise ValueError(f"a search goes in steps of {NONCES_AT_ONCE} nonces, not from {start} for {count}")
-    sieve = _sieve(letters)
+    sieve, work = _sieve(letters), _Workspace()
     for first in range(start, start + count, NONCES_AT_ONCE):
-        for place in np.flatnonzero(sieve[first_words(hotkey, first) >> np.uint32(32 - _SIEVE_BITS)]).tolist():
+        for place in np.flatnonzero(sieve[_first_words(work, hotkey, first) >> np.uint32(32 - _SIEVE_BITS)]).tolist():
             name = name_of(hotkey, first + place)
             if name is not None and name.difficulty >= letters:
                 yield Found(first + place, name)
@@ -84,14 +84,18 @@ def _sieve(letters: int) -> NDArray[np.bool_]:
 
 
 def first_words(hotkey: Hotkey, first_nonce: int) -> Words:
-    """The first 32 bits of the hash of NONCES_AT_ONCE nonces in a row. The array is used again by the next call.
+    """The first 32 bits of the hash of NONCES_AT_ONCE nonces in a row.
 
     first_nonce: a multiple of NONCES_AT_ONCE, so that only the nonces' lower words differ.
     """
+    return _first_words(_Workspace(), hotkey, first_nonce)
+
+
+def _first_words(work: _Workspace, hotkey: Hotkey, first_nonce: int) -> Words:
+    """The same in arrays that are used again by the next call."""
     high, low = divmod(first_nonce, 1 << 32)
     block = DOMAIN + hotkey + high.to_bytes(4, "big")
     constant = [int.from_bytes(block[at : at + 4], "big") for at in range(0, 4 * _VARIED, 4)]
-    work = _workspace()
     np.add(work.counting, np.uint32(low), out=work.varied)
     schedule: list[int | Words] = [*constant, work.varied, 0x80000000, 0, 52 * 8]
     _begin(work, constant)
@@ -115,11 +119,6 @@ class _Workspace:
         self.state = [fresh() for _ in range(8)]
         self.schedule = [fresh() for _ in range(16)]
         self.one, self.two, self.three, self.apart, self.apart_before = (fresh() for _ in range(5))
-
-
-@lru_cache(maxsize=1)
-def _workspace() -> _Workspace:
-    return _Workspace()
 
 
 def _begin(work: _Workspace, constant: list[int]) -> None:
