@@ -34,9 +34,15 @@ class Engine(Protocol):
 
 
 class TorchEngine:
-    """The torch module itself, on its device."""
+    """The torch module itself, on its device.
+
+    On an NVIDIA card, recurrent layers of this process compute in whole float32 from then on: TensorFloat-32, which
+    torch allows them, keeps three digits and would answer otherwise than the CPU.
+    """
 
     def __init__(self, network: nn.Module, device: torch.device) -> None:
+        if device.type == "cuda":
+            torch.backends.cudnn.allow_tf32 = False
         self._network, self._device = network.to(device).eval(), device
         self.name = f"torch on {device.type}"
 

@@ -82,7 +82,7 @@ class Metrics:
         self._store_failures = Counter("augury_store_failures", "Changes that were not kept.", registry=registry)
         self._broken = Counter(
             "augury_broken_forecasts",
-            "Forecasts that a miner's own model did not make, by who answered.",
+            "Times that a miner's own model gave nothing, when loaded or asked, by who answers instead.",
             ["answered_by"],
             registry=registry,
         )
