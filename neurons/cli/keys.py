@@ -101,7 +101,7 @@ def mine(
     hotkey = read_hotkey(path) if path.exists() else _create(path, passphrase_file, unencrypted=unencrypted)
     state = read_name_file(name_path(path), hotkey)
     processes = workers or cores()
-    with screen(difficulty, processes) as tell:
+    with screen(state, difficulty, processes) as tell:
         done = search(
             state,
             name_path(path),

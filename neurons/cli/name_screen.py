@@ -12,14 +12,15 @@ from typing import Final
 import typer
 from rich.console import Console
 
+from neurons.cli.name_files import NameSearch
 from neurons.cli.name_mining import Progress
-from protocol.rules.memorable import Name, expected_hashes
+from protocol.rules.memorable import expected_hashes
 
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
 @contextmanager
-def screen(letters: int, workers: int) -> Iterator[Callable[[Progress], None]]:
+def screen(state: NameSearch, letters: int, workers: int) -> Iterator[Callable[[Progress], None]]:
     """Shows a search on stderr: a line that moves on a terminal, and everywhere a line for each better name."""
     console = Console(stderr=True, highlight=False)
     expected = expected_hashes(letters)
@@ -27,7 +28,9 @@ def screen(letters: int, workers: int) -> Iterator[Callable[[Progress], None]]:
         f"A name of {letters} letters takes {expected:,} hashes on average. Searching in {workers} "
         f"{'process' if workers == 1 else 'processes'}; Ctrl-C stops, the same command goes on."
     )
-    best: Name | None = None
+    best = state.name
+    if best is not None:
+        console.print(f"Going on after {state.tried:,} hashes with {best} ({state.difficulty} letters).")
     with console.status("starting ...") as status:
 
         def tell(progress: Progress) -> None:

@@ -45,6 +45,7 @@ def test_a_search_makes_the_key_finds_a_name_and_goes_on_to_a_longer_one(tmp_pat
     again = run("mine", "--file", str(key), "--difficulty", "15", "--workers", "1", "--seconds", "0")
     assert 1 == again.exit_code, again.output
     assert f"name        {told['name']}\n" in again.stdout
+    assert f"Going on after {told['tried']:,} hashes with {told['name']}" in again.stderr
     assert "Not yet 15 letters: the same command goes on from here." in again.stdout
     assert told["tried"] == read_name_file(name_path(key), hotkey).tried
 
