@@ -14,7 +14,7 @@ from mining_objects.base_mining_model import Forecaster
 from mining_objects.losses import gaussian_crps
 from mining_objects.model_inputs import check_names
 from mining_objects.models.lstm import Lstm, LstmConfig, LstmNetwork, tabulate_shape
-from mining_objects.trainable import Batch, Batches, ModelFamily, step_weights
+from mining_objects.trainable import Batch, Batches, ModelFamily, weights_on
 from protocol.errors import InvalidSetting
 
 _LEAST_DEVIATION: Final = 1e-3
@@ -57,9 +57,9 @@ class LstmFamily(ModelFamily[LstmConfig]):
         return LstmNetwork(config)
 
     def loss(self, config: LstmConfig, network: nn.Module, batch: Batch) -> Tensor:
-        weights = torch.from_numpy(step_weights(config.anchors)).to(batch.outcomes.device)
         mean, log_scale = network(batch.inputs)
-        return gaussian_crps(batch.outcomes, mean.float(), log_scale.float().exp()) @ weights
+        crps = gaussian_crps(batch.outcomes, mean, log_scale.exp())
+        return crps @ weights_on(crps.device, config.anchors)
 
     def fit_inputs(self, network: nn.Module, rows: NDArray[np.float32]) -> None:
         assert isinstance(network, LstmNetwork)

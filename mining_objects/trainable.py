@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from itertools import pairwise
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
@@ -107,7 +108,7 @@ class ModelFamily(ABC, Generic[C]):
 
         As it stands for a score that is the CRPS in units of scale * sqrt(k), averaged over steps by `step_weights`.
         """
-        weights = torch.from_numpy(step_weights(self.steps(config))).to(batch.outcomes.device)
+        weights = weights_on(batch.outcomes.device, self.steps(config))
         spread = deviation[:, None].expand_as(batch.outcomes)
         return gaussian_crps(batch.outcomes, torch.zeros_like(spread), spread) @ weights
 
@@ -144,6 +145,13 @@ def family_named(name: str) -> ModelFamily[Any]:
     module, attribute = FAMILIES[name]
     family: ModelFamily[Any] = getattr(import_module(module), attribute)()
     return family
+
+
+@lru_cache(maxsize=16)
+def weights_on(device: torch.device, steps: tuple[int, ...]) -> Tensor:
+    """step_weights as a tensor there, fit for gradients wherever it is first asked for."""
+    with torch.inference_mode(mode=False):
+        return torch.from_numpy(step_weights(steps)).to(device)
 
 
 def step_weights(steps: tuple[int, ...]) -> NDArray[np.float32]:

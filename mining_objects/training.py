@@ -23,7 +23,7 @@ from mining_objects.datasets import Examples
 from mining_objects.errors import TrainingDiverged
 from mining_objects.trainable import ModelFamily
 from mining_objects.training_batches import ExampleBatches
-from mining_objects.training_numerics import Cast, check_settings, compiled
+from mining_objects.training_numerics import Cast, check_settings, compiled, seed_chance
 from mining_objects.training_ranks import ALONE, Ranks
 from mining_objects.training_settings import TrainingSettings
 from mining_objects.training_state import Identity, TrainingState, load_state, save_state
@@ -130,13 +130,14 @@ class Training:
         torch.manual_seed(settings.seed)
         self.family, self.config, self.settings, self.data = family, config, settings, data
         self.folder, self.ranks, self.watcher = folder, ranks, watcher or Watcher()
-        self.network = family.build(config).to(self.device)
+        self.network = family.build(config).to(self.device).train()
         family.fit_inputs(self.network, data.train.features[data.train.rows])
         steps = family.steps(config)
         self.train = ExampleBatches(data.train, steps, self.device)
         self.validation = ExampleBatches(data.validation, steps, self.device)
-        self.optimiser = torch.optim.AdamW(self.network.parameters(), weight_decay=settings.weight_decay)
+        self.optimiser = torch.optim.AdamW(self.network.parameters(), weight_decay=settings.weight_decay, fused=True)
         self.batches = max(1, len(self.train) // settings.batch)
+        self._called = Cast(ranks.wrap(compiled(self.network, settings)), self.device, settings)
         self.best_weights = _copy_of(self.network)
         self.progress = _Progress()
 
@@ -168,7 +169,6 @@ class Training:
 
     def run(self) -> Trained:
         """Trains to the end. Raises Stopped when the watcher asks, TrainingDiverged for a loss that is no number."""
-        called = Cast(self.ranks.wrap(compiled(self.network, self.settings)), self.device, self.settings)
         references = self._references()
         last = self.settings.epochs * self.batches
         order, ordered = np.empty(0, np.int64), 0
@@ -176,7 +176,7 @@ class Training:
             epoch, batch = divmod(self.progress.step, self.batches)
             if ordered != epoch + 1:
                 order, ordered = _order(len(self.train), self.settings.seed, epoch), epoch + 1
-            is_stop_asked = self._take_step(called, np.array_split(order, self.batches)[batch], epoch, batch)
+            is_stop_asked = self.take_step(np.array_split(order, self.batches)[batch], epoch, batch)
             if self._is_look_due(batch):
                 self._look(epoch, references)
             if is_stop_asked:
@@ -186,15 +186,14 @@ class Training:
                 self.save()
         return self._finished(references)
 
-    def _take_step(self, called: nn.Module, chosen: NDArray[np.int64], epoch: int, batch: int) -> bool:
-        """One step of the optimiser. Returns whether anybody asked to stop after it."""
+    def take_step(self, chosen: NDArray[np.int64], epoch: int, batch: int) -> bool:
+        """One step of the optimiser on these examples. Returns whether anybody asked to stop after it."""
         settings, progress = self.settings, self.progress
-        torch.manual_seed(_seed_of(settings.seed, progress.step, self.ranks.rank))
-        self.network.train()
+        seed_chance(self.device, _seed_of(settings.seed, progress.step, self.ranks.rank))
         mine = self.ranks.part(chosen)
-        losses = self.family.loss(self.config, called, self.train.take(mine))
+        losses = self.family.loss(self.config, self._called, self.train.take(mine))
         loss = losses.sum() / len(chosen)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.network.zero_grad(set_to_none=True)
         (loss * self.ranks.world).backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
         total, stops = self.ranks.sums([float(loss.detach()), float(self.watcher.is_stop_asked())])
@@ -245,6 +244,7 @@ class Training:
         with torch.inference_mode():
             for batch in self.validation.part(self.ranks.rank, self.ranks.world):
                 total += float(self.family.score(self.config, self.network, batch).double().sum())
+        self.network.train()
         return self.ranks.sums([total])[0] / len(self.validation)
 
     def _references(self) -> dict[str, float]:
