@@ -29,7 +29,10 @@ from protocol.rules.pot import (
 from protocol.rules.pot_scores import best_points_nano, log_points_nano, worst_points_nano
 from protocol.units import MICRO, NANO, Micros
 
-VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "pot.json").read_text())["settlements"]
+VECTORS, OWN = (
+    json.loads((Path(__file__).parents[2] / "vectors" / name).read_text())["settlements"]
+    for name in ("pot.json", "settlements.json")
+)
 EVERY_RULE = pytest.mark.parametrize("rule", sorted(RULES))
 QUANTILES = np.array([NormalDist().inv_cdf((k + 0.5) / 225) for k in range(225)])
 NUMBER = st.one_of(st.integers(-3, 3).map(float), st.floats(-1e9, 1e9), st.floats(-0.01, 0.01))
@@ -47,6 +50,17 @@ def questions(draw):
         "carry_over": draw(st.booleans()),
     }
     return [f"owner{k}" for k in range(owners)], rows, value, more
+
+
+@pytest.mark.parametrize("case", OWN)
+@pytest.mark.parametrize("rule", ["micro", "logpool"])
+def test_our_own_rules_come_out_as_reckoned_in_fractions(case, rule):
+    terms = {"spread": case["spread"], "budget_micros": case["budget_micros"]}
+    done = settle(case["owners"], case["scenarios"], case["value"], rule=rule, **terms)
+    assert tuple(case[rule]) == done.amounts_micros
+    assert tuple(case["crps_nano"]) == done.crps_nano
+    assert tuple(case["log_score_nano"]) == done.log_score_nano
+    assert rule != "micro" or case["winners"] == done.winners
 
 
 @EVERY_RULE
