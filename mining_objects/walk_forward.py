@@ -1,14 +1,14 @@
 """Models asked at every hour of a period and scored step by step, beside four ways to guess one volatility.
 
-Evaluation by the network's rules, capped and scaled, is in `evaluation`; here is what lies under it: the CRPS of each
-step in log-returns, exact for the answers' own law, where in that law outcomes fell, and references that need no paths
-because the CRPS of a Gaussian has a closed form. Which differences are more than luck: `significance`.
+`runnable/miner_testing.py` tests models by the network's rules, capped, scaled and paid; here is what lies under it:
+the CRPS of each step in log-returns, exact for the answers' own law, where in that law outcomes fell, and references
+that need no paths, as a Gaussian's CRPS has a closed form. Which differences are more than luck: `significance`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 
 from mining_objects.base_mining_model import Floats, Forecaster, Window
 from mining_objects.causal import ewma, rolling_mean
-from protocol.units import DAY_MS, HOUR_MS
+from protocol.units import HOUR_MS
 
 CENTRAL: Final = (0.5, 0.8, 0.95)
 """Parts of a law, around its median, whose coverage is counted."""
 MONTH_STEPS: Final = 30 * 288
-RESAMPLES: Final = 4_000
 
 _erf = np.vectorize(math.erf, otypes=[float])
 _ERF_GRID: Final = np.linspace(-6.0, 6.0, 12_001)
@@ -156,32 +155,6 @@ def one_volatility(asked: Asked, how: str) -> Floats:
         mean = ewma(squares, float(how))
     sigma: Floats = np.sqrt(mean[asked.rows - asked.lead])
     return sigma[:, None] * np.sqrt(np.arange(1, asked.truth.shape[1] + 1))
-
-
-def gain_over(mine: Floats, other: Floats, at_ms: NDArray[np.int64], *, seed: int = 1) -> tuple[float, float, float]:
-    """1 - mean of mine / mean of other, and the 2.5% and 97.5% quantiles of a bootstrap over blocks of whole days.
-
-    mine, other: (n,), losses of the same questions.  Blocks are two days, drawn with replacement: answers reach over
-    midnight, so that neighbouring days are not independent.
-    """
-    _, block = np.unique(at_ms // (2 * DAY_MS), return_inverse=True)
-    a, b = np.bincount(block, weights=mine), np.bincount(block, weights=other)
-    drawn = np.random.default_rng(seed).integers(0, len(a), size=(RESAMPLES, len(a)))
-    gains = 1.0 - a[drawn].sum(axis=1) / b[drawn].sum(axis=1)
-    low, high = np.quantile(gains, (0.025, 0.975))
-    return float(1.0 - a.sum() / b.sum()), float(low), float(high)
-
-
-def coverage(inside: NDArray[np.bool_], at_ms: NDArray[np.int64], *, seed: int = 1) -> tuple[float, float, float]:
-    """How often outcomes lay inside, with the interval of the same bootstrap. inside: (n,)."""
-    mean, low, high = gain_over(1.0 - inside.astype(np.float64), np.ones(len(inside)), at_ms, seed=seed)
-    return mean, low, high
-
-
-def mean_losses(scored: Mapping[str, Scored], scale: Floats | None = None) -> dict[str, Floats]:
-    """(n,) for each: the mean CRPS over steps, in log-returns, or over `scale`, (n, steps), as the rules do."""
-    unit = 1.0 if scale is None else scale
-    return {name: np.nanmean(one.crps / unit, axis=1) for name, one in scored.items()}
 
 
 def best_half_life(window: Window, from_ms: int, until_ms: int, *, steps: int, lead: int, tried: Sequence[str]) -> str:

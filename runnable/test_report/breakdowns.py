@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mining_objects.regimes import REGIMES, WEEKDAYS, hour_of, weekday_of
 from protocol.units import DAY_MS, MICRO, NANO
 from runnable.test_report.contenders import day_of
-from runnable.test_report.tables import AUG, GAIN, Figure, Table, figure
+from runnable.test_report.tables import AUG, GAIN, Figure, Row, Table, figure
 from runnable.test_report.trial import PATHS, STANDING, Trial
 
 STEP_GROUPS: Final = ((1, 1), (2, 3), (4, 12), (13, 36), (37, 72), (73, 100), (12, 12), (100, 100))
@@ -27,7 +27,7 @@ _DESCRIBES: Final = "Gain by the rules over the standing baseline, with the 95% 
 def horizon_table(trial: Trial) -> Table:
     """Gains by groups of steps."""
     columns = tuple(f"step {a}" if a == b else f"{a} to {b}" for a, b in STEP_GROUPS)
-    rows = []
+    rows: list[Row] = []
     for label in trial.labels:
         cells = []
         for first, last in STEP_GROUPS:
@@ -51,7 +51,7 @@ def regime_table(trial: Trial) -> Table:
     """Gains in calm, usual and wild hours."""
     regime = trial.terciles.regime_of(trial.sigma)
     columns = [f"{name}, {int((regime == place).sum()):,} hours" for place, name in enumerate(REGIMES)]
-    rows = tuple((label, *_gains(trial, label, regime, range(3))) for label in trial.labels)
+    rows: tuple[Row, ...] = tuple((label, *_gains(trial, label, regime, range(3))) for label in trial.labels)
     low, high = (f"{100 * limit:.3f}%" for limit in (trial.terciles.low, trial.terciles.high))
     note = (
         f"{_DESCRIBES} Calm: sigma of a 5-minute step below {low}; wild: above {high}: thirds of the hours before the "
@@ -65,20 +65,20 @@ def clock_table(trial: Trial) -> Table:
     part = hour_of(trial.paths.at_ms) // HOURS_TOGETHER
     parts = range(24 // HOURS_TOGETHER)
     columns = [f"{HOURS_TOGETHER * p:02d} to {HOURS_TOGETHER * (p + 1):02d} h" for p in parts]
-    rows = tuple((label, *_gains(trial, label, part, parts)) for label in trial.labels)
+    rows: tuple[Row, ...] = tuple((label, *_gains(trial, label, part, parts)) for label in trial.labels)
     return Table("clock", "By hour (UTC)", _DESCRIBES, ("model", *columns), rows)
 
 
 def weekday_table(trial: Trial) -> Table:
     """Gains by weekday."""
     day = weekday_of(trial.paths.at_ms)
-    rows = tuple((label, *_gains(trial, label, day, range(7))) for label in trial.labels)
+    rows: tuple[Row, ...] = tuple((label, *_gains(trial, label, day, range(7))) for label in trial.labels)
     return Table("weekdays", "By weekday (UTC)", _DESCRIBES, ("model", *WEEKDAYS), rows)
 
 
 def heat_table(trial: Trial) -> Table:
     """Gains of the tested models in each hour of the week, without intervals."""
-    rows = []
+    rows: list[Row] = []
     for label in trial.tested:
         for weekday, row in zip(WEEKDAYS, heat_of(trial, label), strict=True):
             rows.append((f"{label}, {weekday}", *(figure(value, GAIN) for value in row)))
@@ -100,7 +100,7 @@ def heat_of(trial: Trial, label: str) -> list[list[float | None]]:
 def week_table(trial: Trial) -> Table:
     """Gains week by week."""
     week = (trial.paths.at_ms - trial.from_ms) // WEEK_MS
-    rows = []
+    rows: list[Row] = []
     for one in np.unique(week).tolist():
         of_week = week == one
         cells = [
@@ -116,7 +116,7 @@ def day_table(trial: Trial) -> Table:
     """Cumulative pay and proven skill at the end of each epoch."""
     epochs, paid, _, proven = by_epoch(trial)
     epoch_ms = trial.course.params.time.epoch_ms
-    rows = []
+    rows: list[Row] = []
     for i, epoch in enumerate(epochs.tolist()):
         cells = [
             cell

@@ -21,7 +21,7 @@ from runnable.test_report.trial import STANDING, Trial
 FANS = (("calm", 0.1), ("typical", 0.5), ("wild", 0.95))
 """Rounds that are drawn: those whose sigma, known before, stands at these parts of all."""
 TRAILING_DAYS = 14
-_SMALL = {"width": 330.0, "height": 220.0}
+_SMALL = (330.0, 220.0)
 
 
 def differences(trial: Trial, ruled: Sequence[Comparison]) -> list[str]:
@@ -83,7 +83,14 @@ def levels(trial: Trial) -> list[str]:
         for k in SHOWN_STEPS:
             shares = pit_shares(trial, label, k)
             title, highest = f"{label}, step {k}", max(20.0, 110 * float(shares.max()))
-            plot = Plot(x=(0, PIT_BINS), y=(0, highest), y_unit="%", title=title, x_label="tenths of the law", **_SMALL)
+            plot = Plot(
+                x=(0, PIT_BINS),
+                y=(0, highest),
+                y_unit="%",
+                title=title,
+                x_label="tenths of the law",
+                size=_SMALL,
+            )
             for i, share in enumerate(shares.tolist()):
                 plot.bar(i + 0.06, i + 0.94, 100 * share, colour(trial.labels.index(label)), f"{share:.1%}")
             plot.level(100 / PIT_BINS)
@@ -102,7 +109,13 @@ def reliability(trial: Trial) -> list[str]:
     }
     span = max(5.0, *(float(np.nanmax(np.abs(line))) for line in lines.values() if np.isfinite(line).any()))
     for k in SHOWN_STEPS:
-        plot = Plot(x=(5, 100), y=(-span, span), title=f"step {k}", x_label="middle part of the law, %", **_SMALL)
+        plot = Plot(
+            x=(5, 100),
+            y=(-span, span),
+            title=f"step {k}",
+            x_label="middle part of the law, %",
+            size=_SMALL,
+        )
         plot.x_ticks((level, f"{level:.0f}") for level in (10, 30, 50, 80, 95))
         plot.band(np.array([5.0, 100.0]), np.full(2, -2.0), np.full(2, 2.0), "faint")
         plot.level(0.0)
@@ -150,7 +163,7 @@ def horizons(trial: Trial) -> list[str]:
     shown = [label for label in lines if label != STANDING]
     inside = np.concatenate([lines[label][np.isfinite(lines[label])] for label in trial.tested] + [np.zeros(1)])
     span = (float(inside.min()) - 4.0, float(inside.max()) + 1.0)
-    plot = Plot(x=(0.0, float(np.log(steps))), y=span, y_unit="%", x_label="step (logarithmic)", width=680.0)
+    plot = Plot(x=(0.0, float(np.log(steps))), y=span, y_unit="%", x_label="step (logarithmic)", size=(680.0, 280.0))
     plot.x_ticks((float(np.log(at)), str(at)) for at in (1, 2, 3, 6, 12, 24, 48, 100) if at <= steps)
     plot.level(0.0)
     for place, label in enumerate(shown):
@@ -171,7 +184,7 @@ def regimes(trial: Trial) -> list[str]:
         for v in (cell.estimate.value, cell.estimate.low, cell.estimate.high)
         if v is not None
     ]
-    plot = Plot(x=(-0.5, 2.5), y=(min([0.0, *known]) - 0.5, max([1.0, *known]) + 0.5), y_unit="%", width=680.0)
+    plot = Plot(x=(-0.5, 2.5), y=(min([0.0, *known]) - 0.5, max([1.0, *known]) + 0.5), y_unit="%", size=(680.0, 280.0))
     plot.x_ticks(enumerate(REGIMES))
     plot.level(0.0)
     for place, (label, row) in enumerate(cells.items()):
@@ -220,7 +233,7 @@ def _fan(trial: Trial, label: str, column: int, row: int, word: str) -> str:
     gain = 1.0 - played.loss_nano[row, column] / max(1, int(played.baseline_nano[row]))
     told = f"gain {gain:+.0%}" if played.answered[row, column] else "no answer"
     title, when = f"{label}, {word} hour: {told}", f"steps from {day_of(at)} {at % DAY_MS // HOUR_MS:02d} h"
-    plot = Plot(x=(0, steps), y=(-reach, reach), y_unit="%", title=title, x_label=when, **_SMALL)
+    plot = Plot(x=(0, steps), y=(-reach, reach), y_unit="%", title=title, x_label=when, size=_SMALL)
     plot.x_ticks((tick, f"{tick:.0f}") for tick in nice_ticks(0, steps))
     if played.answered[row, column]:
         for outer in (0, 1, 2):
@@ -256,7 +269,7 @@ def _trailing(trial: Trial, label: str, days: Floats) -> Floats:
 
 
 def _over_days(days: Floats, y: tuple[float, float], title: str, y_unit: str) -> Plot:
-    plot = Plot(x=(float(days[0]), float(days[-1])), y=y, title=title, y_unit=y_unit, width=500.0)
+    plot = Plot(x=(float(days[0]), float(days[-1])), y=y, title=title, y_unit=y_unit, size=(500.0, 280.0))
     plot.x_ticks(_day_ticks(days))
     return plot
 

@@ -11,7 +11,7 @@ from mining_objects.base_mining_model import Floats
 from mining_objects.significance import Comparison, DayBlocks, Estimate, compare
 from mining_objects.walk_forward import CENTRAL
 from protocol.units import NANO
-from runnable.test_report.tables import AUG, E4, GAIN, LOSS, RATIO, SHARE, Figure, P, Table, figure
+from runnable.test_report.tables import AUG, E4, GAIN, LOSS, RATIO, SHARE, Figure, P, Row, Table, figure
 from runnable.test_report.trial import PATHS, POINT, STANDING, Trial
 
 SHOWN_STEPS = (1, 12, 100)
@@ -22,7 +22,7 @@ PIT_BINS = 10
 
 def reward_table(trial: Trial) -> Table:
     """What each contender was paid, together with the others and alone."""
-    rows = []
+    rows: list[Row] = []
     slices = {name: int(paid.slice_micros.sum()) for name, paid in trial.paid.items()}
     for column, label in enumerate(trial.labels):
         paid = {name: int(epochs.paid_micros[:, column].sum()) for name, epochs in trial.epochs.items()}
@@ -54,7 +54,7 @@ def reward_table(trial: Trial) -> Table:
 
 def gain_table(trial: Trial) -> Table:
     """The challenges as the network scores them: mean loss and gain over the standing baseline, capped."""
-    rows = []
+    rows: list[Row] = []
     for name, played in trial.stretch.played.items():
         blocks = trial.blocks if name == PATHS else DayBlocks(played.at_ms)
         baseline = played.baseline_nano / NANO
@@ -73,7 +73,7 @@ def gain_table(trial: Trial) -> Table:
 
 def loss_table(trial: Trial) -> Table:
     """Raw CRPS of everybody, and each one's gain over each reference."""
-    rows = []
+    rows: list[Row] = []
     for label, raw in trial.raw.items():
         gains = [
             "" if label == reference else Figure(trial.blocks.gain(raw, trial.raw[reference]), GAIN)
@@ -114,7 +114,7 @@ def compared(trial: Trial) -> tuple[list[Comparison], list[Comparison]]:
 
 def pair_table(ruled: Sequence[Comparison], raw: Sequence[Comparison], trial: Trial) -> Table:
     """Both comparisons of each pair, in plain words."""
-    rows = tuple(
+    rows: tuple[Row, ...] = tuple(
         (
             f"{one.first} against {one.second}",
             Figure(one.gain, GAIN), figure(one.adjusted_p, P), one.verdict,
@@ -134,7 +134,7 @@ def pair_table(ruled: Sequence[Comparison], raw: Sequence[Comparison], trial: Tr
 
 def coverage_table(trial: Trial) -> Table:
     """How often outcomes lay in the middle 50, 80 and 95% of the laws."""
-    rows = []
+    rows: list[Row] = []
     for label in (*trial.labels, *trial.references):
         rows.append((label, *(Figure(found, SHARE) for _, _, found in covered(trial, label))))
     columns = ("forecast", *(f"step {k}: {part:.0%}" for k in SHOWN_STEPS for part in CENTRAL))
@@ -157,7 +157,7 @@ def covered(trial: Trial, label: str) -> list[tuple[int, float, Estimate]]:
 
 def reliability_table(trial: Trial) -> Table:
     """Coverage at ten levels, at each of the shown steps."""
-    rows = tuple(
+    rows: tuple[Row, ...] = tuple(
         (f"{label}, step {k}", *(figure(covered_part(trial, label, k, level), SHARE) for level in LEVELS))
         for label in trial.labels
         for k in SHOWN_STEPS
@@ -168,7 +168,7 @@ def reliability_table(trial: Trial) -> Table:
 
 def pit_table(trial: Trial) -> Table:
     """Where in its law outcomes fell, in tenths."""
-    rows = tuple(
+    rows: tuple[Row, ...] = tuple(
         (f"{label}, step {k}", *(figure(float(part), SHARE) for part in pit_shares(trial, label, k)))
         for label in trial.tested
         for k in SHOWN_STEPS
@@ -189,7 +189,7 @@ def pit_shares(trial: Trial, label: str, k: int) -> Floats:
 def point_table(trial: Trial) -> Table:
     """The point paths' RMSE as part of the random walk's."""
     played = trial.stretch.played.get(POINT)
-    rows = []
+    rows: list[Row] = []
     if played is not None:
         blocks, still = DayBlocks(played.at_ms), np.nansum(played.truth**2, axis=1)
         for column, label in enumerate(trial.labels):

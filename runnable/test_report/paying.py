@@ -20,7 +20,7 @@ from protocol.rules.challenges import SILENT, VALID, MinerScore
 from protocol.rules.emission import epoch_pool_micros
 from protocol.rules.incentives import Claim, settle_round
 from protocol.rules.ledger import Pool, balance_account, epoch_close_transaction
-from protocol.rules.settlement import ChallengeBook
+from protocol.rules.settlement import ChallengeBook, Settlement
 from protocol.rules.similarity import RoundDeviations
 from protocol.units import NANO, Hotkey, Micros, Nano, UnixMs
 from runnable.test_report.playing import Played
@@ -31,13 +31,21 @@ STRETCHES: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The rounds from `first` to `stop` are settled; those before are only remembered."""
+    """The rounds up to a stretch's end, of which those from `first` on are settled and those before remembered.
 
-    played: Played
+    deviations: of the rounds from `compared` on; older ones have no part in the sharing of the stretch.
+    """
+
+    challenge: str
     hotkeys: tuple[Hotkey, ...]
     params: NetworkParams
     first: int
-    stop: int
+    compared: int
+    at_ms: NDArray[np.int64]
+    baseline_nano: NDArray[np.int64]
+    loss_nano: NDArray[np.int64]
+    answered: NDArray[np.bool_]
+    deviations: NDArray[np.int16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,51 +74,75 @@ class Epochs:
     alone_micros: NDArray[np.int64]
 
 
-def jobs_of(played: Played, hotkeys: tuple[Hotkey, ...], params: NetworkParams) -> list[Job]:
+def jobs_of(played: Played, hotkeys: tuple[Hotkey, ...], params: NetworkParams, *, cut: int = STRETCHES) -> list[Job]:
     """The rounds in stretches of equal length, oldest first."""
-    n = len(played.at_ms)
-    bounds = [n * i // STRETCHES for i in range(STRETCHES + 1)]
-    return [Job(played, hotkeys, params, first, stop) for first, stop in pairwise(bounds)]
+    book = ChallengeBook(params.challenge(played.challenge), params)
+    bounds = [len(played.at_ms) * i // cut for i in range(cut + 1)]
+    jobs = []
+    for first, stop in pairwise(bounds):
+        if first < stop:
+            compared = int(np.searchsorted(played.at_ms, book.compares_from_ms(UnixMs(int(played.at_ms[first])))))
+            jobs.append(
+                Job(
+                    played.challenge,
+                    hotkeys,
+                    params,
+                    first,
+                    compared,
+                    played.at_ms[:stop],
+                    played.baseline_nano[:stop],
+                    played.loss_nano[:stop],
+                    played.answered[:stop],
+                    played.deviations[compared:stop],
+                )
+            )
+    return jobs
 
 
 def settle(job: Job) -> Paid:
-    """Shows the book every round up to `stop`, and settles those from `first` on."""
-    played, params = job.played, job.params
-    challenge = params.challenge(played.challenge)
-    book = ChallengeBook(challenge, params)
-    compares_from = book.compares_from_ms(UnixMs(int(played.at_ms[job.first]))) if job.first < job.stop else 0
-    rows: list[tuple[list[int], list[int], list[int], list[int], int]] = []
-    reasons: tuple[str, ...] = ("",) * len(job.hotkeys)
-    for i in range(job.stop):
-        anchor = UnixMs(int(played.at_ms[i]))
-        scores = _scores(played, i, job.hotkeys)
-        book.remember(anchor, Nano(int(played.baseline_nano[i])), scores)
-        if anchor >= compares_from:
-            given = {h: played.deviations[i, c] for c, h in enumerate(job.hotkeys) if played.answered[i, c]}
+    """Shows a book every round in order, and settles those of the stretch."""
+    book, paid = ChallengeBook(job.params.challenge(job.challenge), job.params), []
+    for i in range(len(job.at_ms)):
+        anchor, scores = UnixMs(int(job.at_ms[i])), _scores(job, i)
+        book.remember(anchor, Nano(int(job.baseline_nano[i])), scores)
+        if i >= job.compared:
+            told = job.deviations[i - job.compared]
+            given = {hotkey: told[c] for c, hotkey in enumerate(job.hotkeys) if job.answered[i, c]}
             book.window.add(RoundDeviations(anchor, given))
-        if i < job.first:
-            continue
-        settlement = book.settle(anchor, scores)
-        pays = {pay.hotkey: pay for pay in settlement.pay.miners}
-        proofs = [settlement.proofs[hotkey] for hotkey in job.hotkeys]
-        slice_micros, alone = settlement.pay.slice_micros, []
-        for hotkey, proof in zip(job.hotkeys, proofs, strict=True):
-            claim = Claim(hotkey, proof.skill_nano, Nano(NANO), Nano(0), is_answered=hotkey in pays)
-            [pay] = settle_round([claim], slice_micros=slice_micros, pay=params.pay).miners
-            alone.append(int(pay.accrued_micros))
-        accrued = [int(pays[h].accrued_micros) if h in pays else 0 for h in job.hotkeys]
-        shared = [int(pays[h].shared_skill_nano) if h in pays else 0 for h in job.hotkeys]
-        rows.append((accrued, alone, [int(proof.skill_nano) for proof in proofs], shared, int(slice_micros)))
-        reasons = tuple(proof.reason for proof in proofs)
-    shapes = [(len(rows), len(job.hotkeys))] * 4 + [(len(rows),)]
-    columns = [np.array([row[k] for row in rows], np.int64).reshape(shape) for k, shape in enumerate(shapes)]
-    return Paid(*columns, reasons)
+        if i >= job.first:
+            paid.append(_of_round(book.settle(anchor, scores), job))
+    return joined(paid)
+
+
+def _of_round(settlement: Settlement, job: Job) -> Paid:
+    """One round's pay, by contender; alone with the rules' own arithmetic for a single claim."""
+    pays = {pay.hotkey: pay for pay in settlement.pay.miners}
+    proofs = [settlement.proofs[hotkey] for hotkey in job.hotkeys]
+    slice_micros, alone = settlement.pay.slice_micros, []
+    for hotkey, proof in zip(job.hotkeys, proofs, strict=True):
+        claim = Claim(hotkey, proof.skill_nano, Nano(NANO), Nano(0), is_answered=hotkey in pays)
+        [pay] = settle_round([claim], slice_micros=slice_micros, pay=job.params.pay).miners
+        alone.append(pay.accrued_micros)
+    return Paid(
+        accrued_micros=np.array([[pays[h].accrued_micros if h in pays else 0 for h in job.hotkeys]], np.int64),
+        alone_micros=np.array([alone], np.int64),
+        skill_nano=np.array([[proof.skill_nano for proof in proofs]], np.int64),
+        shared_nano=np.array([[pays[h].shared_skill_nano if h in pays else 0 for h in job.hotkeys]], np.int64),
+        slice_micros=np.array([slice_micros], np.int64),
+        reasons=tuple(proof.reason for proof in proofs),
+    )
 
 
 def joined(parts: Sequence[Paid]) -> Paid:
     """The stretches of one challenge, oldest first."""
-    names = ("accrued_micros", "alone_micros", "skill_nano", "shared_nano", "slice_micros")
-    return Paid(*(np.concatenate([getattr(part, name) for part in parts]) for name in names), parts[-1].reasons)
+    return Paid(
+        np.concatenate([part.accrued_micros for part in parts]),
+        np.concatenate([part.alone_micros for part in parts]),
+        np.concatenate([part.skill_nano for part in parts]),
+        np.concatenate([part.shared_nano for part in parts]),
+        np.concatenate([part.slice_micros for part in parts]),
+        parts[-1].reasons,
+    )
 
 
 def close_epochs(played: Played, paid: Paid, hotkeys: Sequence[Hotkey], params: NetworkParams, series: str) -> Epochs:
@@ -132,14 +164,11 @@ def close_epochs(played: Played, paid: Paid, hotkeys: Sequence[Hotkey], params: 
     return Epochs(epochs, np.array(paid_micros, np.int64), np.array(alone_micros, np.int64))
 
 
-def _scores(played: Played, i: int, hotkeys: Sequence[Hotkey]) -> list[MinerScore]:
+def _scores(job: Job, i: int) -> list[MinerScore]:
     """The i-th round's scores, by hotkey as `kind.score` orders them."""
-    baseline = int(played.baseline_nano[i])
+    baseline = int(job.baseline_nano[i])
     scores = []
-    for c, hotkey in enumerate(hotkeys):
-        loss = int(played.loss_nano[i, c])
-        if played.answered[i, c]:
-            scores.append(MinerScore(hotkey, VALID, Nano(loss), Nano(baseline - loss)))
-        else:
-            scores.append(MinerScore(hotkey, SILENT, Nano(0), Nano(0)))
+    for hotkey, answered, loss in zip(job.hotkeys, job.answered[i].tolist(), job.loss_nano[i].tolist(), strict=True):
+        gain = baseline - loss if answered else 0
+        scores.append(MinerScore(hotkey, VALID if answered else SILENT, Nano(loss), Nano(gain)))
     return sorted(scores, key=lambda score: score.hotkey)

@@ -16,6 +16,7 @@ from runnable.test_report.contenders import day_of
 from runnable.test_report.files import figures_csv, figures_json, rounds_csv, write_all
 from runnable.test_report.headline import headline
 from runnable.test_report.page import render, sections_of
+from runnable.test_report.playing import Failure
 from runnable.test_report.tables import Table
 from runnable.test_report.terminal import show
 from runnable.test_report.trial import PATHS, POINT, STANDING, Trial
@@ -119,7 +120,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _failures(trial: Trial) -> list[tuple[str, str]]:
-    first = {}
+    first: dict[str, Failure] = {}
     for failure in trial.stretch.failures:
         first.setdefault(failure.label, failure)
     return [

@@ -29,19 +29,18 @@ class Plot:
         *,
         x: tuple[float, float],
         y: tuple[float, float],
-        width: float = 560.0,
-        height: float = 280.0,
+        size: tuple[float, float] = (560.0, 280.0),
         title: str = "",
         x_label: str = "",
         y_unit: str = "",
     ) -> None:
-        self._x, self._y, self.width, self.height = _opened(x), _opened(y), width, height
+        self._x, self._y, (self.width, self.height) = _opened(x), _opened(y), size
         self._parts: list[str] = []
         if title:
             self._parts.append(f'<text class="title" x="{LEFT:.1f}" y="15">{escape(title)}</text>')
         if x_label:
-            at = LEFT + (width - LEFT - RIGHT) / 2.0
-            self._parts.append(_text(at, height - 4.0, x_label, "middle"))
+            at = LEFT + (self.width - LEFT - RIGHT) / 2.0
+            self._parts.append(_text(at, self.height - 4.0, x_label, "middle"))
         for tick in nice_ticks(*self._y):
             self._grid_line(tick)
             self._parts.append(_text(LEFT - 6.0, self._at_y(tick) + 3.5, f"{_short(tick)}{y_unit}", "end"))

@@ -66,6 +66,7 @@ class Figure:
 
 
 Cell = str | int | Figure
+Row = tuple[Cell, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Table:
     title: str
     note: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: Sequence[Row]
 
     def only(self, rows: Sequence[str], columns: Mapping[str, str], *, with_intervals: bool = True) -> Table:
         """A part of it without its note: the rows of these names, and columns under new headings (old: new)."""
@@ -115,7 +116,7 @@ def as_json(table: Table) -> dict[str, Any]:
     return {"title": table.title, "note": table.note, "rows": rows}
 
 
-def csv_rows(table: Table) -> Sequence[tuple[str, str, str, str, str, str, str]]:
+def csv_rows(table: Table) -> list[tuple[str, ...]]:
     """table, row, column, value, low, high, p: one line for each cell but a row's first, which names it."""
     lines = []
     for row in table.rows:

@@ -141,7 +141,7 @@ def _pay(course: Course, stretch: Stretch, processes: int, tell: Tell) -> tuple[
     done: dict[str, list[Paid]] = {name: [] for name in stretch.played}
     settled = in_processes(processes, paying.settle, jobs, begin=_no_start, shared=None)
     for number, (job, paid) in enumerate(zip(jobs, settled, strict=True), 1):
-        done[job.played.challenge].append(paid)
+        done[job.challenge].append(paid)
         tell("pay", number, len(jobs))
     paid_of = {name: paying.joined(parts) for name, parts in done.items()}
     epochs = {

@@ -15,18 +15,15 @@ from mining_objects.base_mining_model import Forecast, Forecaster, Window
 from mining_objects.walk_forward import (
     ask_hourly,
     best_half_life,
-    coverage,
     ensemble_crps,
     ensemble_pit,
-    gain_over,
     gaussian_crps,
-    mean_losses,
     one_volatility,
     score_gaussian,
     score_model,
 )
 from protocol.rules.scores import crps_numerators, quantize_answer
-from protocol.units import DAY_MS, HOUR_MS, NANO
+from protocol.units import HOUR_MS, NANO
 from tests.support.windows import STEP_MS, walk_window
 
 WINDOW = walk_window(36 * 288, gaps=(35 * 288 + 7,))
@@ -127,33 +124,6 @@ def test_a_reference_sees_nothing_after_the_newest_candle(how):
 
 def test_the_best_half_life_of_changing_volatility_is_a_short_one():
     assert "36" == best_half_life(WINDOW, 0, WINDOW.end_ms, steps=5, lead=1, tried=("36", "288", "2000"))
-
-
-def test_losses_are_means_over_the_known_steps_and_may_be_scaled():
-    scored = {"a": score_gaussian(one_volatility(ASKED, "288"), ASKED)}
-    unit = one_volatility(ASKED, "288")
-
-    np.testing.assert_allclose(np.nanmean(scored["a"].crps, axis=1), mean_losses(scored)["a"])
-    np.testing.assert_allclose(np.nanmean(scored["a"].crps / unit, axis=1), mean_losses(scored, unit)["a"])
-
-
-def test_a_steady_gain_has_a_narrow_interval_and_noise_a_wide_one():
-    at_ms = np.arange(40 * 24, dtype=np.int64) * HOUR_MS
-    noise = np.random.default_rng(1).standard_normal(20)[at_ms // (2 * DAY_MS)] * 0.1
-    steady = gain_over(np.full(960, 0.97), np.ones(960), at_ms)
-    noisy = gain_over(0.97 + noise, np.ones(960), at_ms)
-
-    np.testing.assert_allclose((0.03, 0.03, 0.03), steady, atol=1e-12)
-    assert 0.05 < noisy[2] - noisy[1] < 0.12
-
-
-def test_coverage_is_the_part_that_lay_inside():
-    at_ms = np.arange(400, dtype=np.int64) * HOUR_MS
-    inside = np.arange(400) % 4 > 0
-    mean, low, high = coverage(inside, at_ms)
-
-    assert 0.75 == mean
-    assert low <= mean <= high
 
 
 def _asked_of(truth):

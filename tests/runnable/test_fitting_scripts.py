@@ -17,7 +17,6 @@ from mining_objects.datasets import COLUMNS
 from protocol.errors import InvalidSetting
 from runnable.fit_spread import fit as fit_spread
 from runnable.fit_stack import fit as fit_stack
-from runnable.model_figures import show
 from tests.support.windows import walk_window
 
 WINDOW = walk_window(56 * 288, gaps=(40 * 288,))
@@ -63,8 +62,6 @@ def test_a_later_end_of_the_recording_does_not_change_the_fit(har, recording, tm
 def test_a_period_before_the_recording_is_refused(recording, tmp_path):
     with pytest.raises(InvalidSetting, match="no candle before"):
         fit_spread([recording], tmp_path, since="2020-01-01", until="2020-02-01")
-    with pytest.raises(InvalidSetting, match="30 days before"):
-        show(recording, model=["flat"], weights=None, since=_day(0), until=_day(20), every=1, paths=64, lead=1)
 
 
 def test_weights_of_a_stack_are_learnt_and_kept(recording, har, tmp_path):
@@ -75,18 +72,3 @@ def test_weights_of_a_stack_are_learnt_and_kept(recording, har, tmp_path):
         fit_stack([recording], tmp_path, early=[str(har)], since=_day(51 * 288), until=_day(55 * 288), every=8)
     assert "stack" == json.loads((tmp_path / "card.json").read_text())["model"]
     assert (64, 100) == answer.paths.shape
-
-
-def test_figures_name_models_and_references_and_are_kept(recording, har, tmp_path, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "240")
-    asked = {"since": _day(51 * 288), "until": _day(55 * 288), "every": 6, "paths": 64, "lead": 1, "keep": tmp_path}
-    show(recording, model=["har", "flat"], weights=har, **asked)
-    first = capsys.readouterr().out
-    show(recording, model=["har", "flat"], weights=har, **asked)
-    again = capsys.readouterr().out
-
-    for name in ("constant", "30 days", "plain HAR", "har", "flat"):
-        assert f"│ {name} " in first
-    assert "flat: RMSE of the point path / that of the random walk 1.00000" in first
-    assert first[first.index("constant") :] == again[again.index("constant") :]
-    assert 2 == len(list(tmp_path.glob("*.npz")))

@@ -1,4 +1,4 @@
-"""The three scripts a miner starts by hand: dataset, training, testing; and how they end when something is wrong."""
+"""Two scripts that a miner starts by hand: dataset and training; and how they end when something is wrong."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from mining_objects.errors import BadCandles
 from mining_objects.training_recipe import read_recipe
 from protocol.errors import InvalidSetting
 from runnable.generate_historical_data import generate, instant_ms
-from runnable.miner_testing import try_models
 from runnable.miner_training import train
 from tests.support.windows import walk_window
 
@@ -90,7 +89,7 @@ def test_repair_sorts_and_drops_what_is_plainly_wrong_but_not_what_contradicts(t
         _generate(_recording(tmp_path / "two.parquet", contradict), tmp_path / "two", repairing=True)
 
 
-def test_a_model_is_trained_saved_tested_and_drawn(tmp_path, capsys):
+def test_a_model_is_trained_and_saved(tmp_path):
     source = _recording(tmp_path / "BTC.parquet")
     facts = _generate(source, tmp_path / "set")
     train(tmp_path / "set", tmp_path / "weights", change=TINY, epochs=1, seed=3)
@@ -98,15 +97,6 @@ def test_a_model_is_trained_saved_tested_and_drawn(tmp_path, capsys):
     assert facts["sha256"] == card["training"]["data"]["sha256"]
     assert 1 == len(card["training"]["epochs"])
     assert "lstm" == models.create("lstm", weights=tmp_path / "weights").name
-
-    try_models(
-        tmp_path / "set", model=["lstm"], weights=tmp_path / "weights", since=_day(8_900), until="2100-01-01", every=8,
-        paths=64, lead=1, seed=1, out=tmp_path / "drawn",
-    )  # fmt: skip
-    told = capsys.readouterr().out
-    for word in ("closes.point", "closes.paths", "lstm", "flat", "drift", "ewma", "standing"):
-        assert word in told
-    assert {"gains.png", "forecasts_lstm.png"} == {path.name for path in (tmp_path / "drawn").iterdir()}
 
 
 def test_training_never_looks_at_what_comes_after_until(tmp_path):
@@ -150,8 +140,6 @@ def test_dates_are_utc_and_nonsense_is_refused():
     [
         ("generate_historical_data.py", ["absent.parquet", "--out", "OUT"], "cannot read absent.parquet"),
         ("miner_training.py", ["--data", "absent", "--out", "OUT"], "cannot read absent"),
-        ("miner_testing.py", ["absent.parquet", "--model", "lstn"], "no model is called 'lstn'"),
-        ("miner_testing.py", ["absent.parquet", "--model", "lstm", "--weights", "OUT"], "cannot read"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_2(tmp_path, script, arguments, sentence):
@@ -164,7 +152,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(tmp_path, script, arguments, 
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("script", ["generate_historical_data.py", "miner_training.py", "miner_testing.py"])
+@pytest.mark.parametrize("script", ["generate_historical_data.py", "miner_training.py"])
 def test_every_script_explains_itself(script):
     ended = subprocess.run(
         [sys.executable, str(RUNNABLE / script), "--help"], capture_output=True, text=True, check=False, timeout=100

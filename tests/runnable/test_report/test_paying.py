@@ -10,7 +10,7 @@ import pytest
 from protocol.params import MAIN
 from protocol.rules.emission import epoch_pool_micros
 from protocol.units import HOUR_MS, NANO, Hotkey
-from runnable.test_report.paying import Job, close_epochs, jobs_of, joined, settle
+from runnable.test_report.paying import close_epochs, jobs_of, joined, settle
 from runnable.test_report.playing import Played
 from runnable.test_report.trial import PATHS
 
@@ -36,7 +36,8 @@ def played() -> Played:
 
 
 def test_a_book_that_begins_in_the_middle_settles_as_one_that_was_there(played):
-    whole = settle(Job(played, HOTKEYS, PARAMS, 0, len(played.at_ms)))
+    [job] = jobs_of(played, HOTKEYS, PARAMS, cut=1)
+    whole = settle(job)
     cut = joined([settle(job) for job in jobs_of(played, HOTKEYS, PARAMS)])
 
     for name in ("accrued_micros", "alone_micros", "skill_nano", "shared_nano", "slice_micros"):
