@@ -37,7 +37,7 @@ from neurons.peers_file import read_miners_file
 from neurons.ports import Store
 from neurons.records import CloseRow
 from neurons.settings import ValidatorSettings, in_order_of_conversion
-from neurons.supervise import calm_collector, report, run_until_stopped
+from neurons.supervise import calm_collector, report, run_until_stopped, share_one_heap
 from neurons.telemetry import NodeStarted, NodeStopped, serving_metrics
 from neurons.transport.client import GrpcCaller
 from neurons.transport.server import serving
@@ -140,6 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         key = key_of(settings, ask=ask_at_terminal)
     except NodeFault as error:
         return report(error)
+    share_one_heap()
     return run_until_stopped(partial(run, settings, key=key))
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from neurons.ports import StoreReader
 from neurons.records import RoundRow, SharingRow
 from protocol.rules.similarity import GENERATIONS, DeviationWindow
-from protocol.rules.window_sums import GenerationSums, decode_sums, encode_sums
+from protocol.rules.window_sums import decode_anchors, decode_sums, encode_sums
 from protocol.units import UnixMs
 
 CHECKPOINTS: Final = 14
@@ -51,21 +51,20 @@ async def recall_sums(
     newest = scored[-1].anchor_at_ms
     oldest_ms = (newest // window.generation_ms - GENERATIONS + 1) * window.generation_ms
     within = {int(row.anchor_at_ms) for row in scored if row.anchor_at_ms >= oldest_ms}
-    sums = await _fitting(store, scored[-1], within)
-    window.recall(sums)
-    missing = within.difference(*(one.anchors_at_ms for one in sums))
+    rows = await _fitting(store, scored[-1], within)
+    window.recall(decode_sums(row.sums) for row in rows)
+    missing = within.difference(window.anchors_at_ms)
     since_ms = window.held_from_ms(min(missing, default=newest))
     return [(row, row.anchor_at_ms in missing) for row in scored if row.anchor_at_ms >= since_ms]
 
 
-async def _fitting(store: StoreReader, newest: RoundRow, within: set[int]) -> list[GenerationSums]:
+async def _fitting(store: StoreReader, newest: RoundRow, within: set[int]) -> Sequence[SharingRow]:
     """The newest sums in which no scored round is missing that is older than their last one."""
     before_ms = newest.anchor_at_ms + 1
     while True:
         rows = await store.sharing(newest.series, newest.challenge, from_ms=min(within), before_ms=before_ms)
-        sums = [decode_sums(row.sums) for row in rows]
-        summed = {anchor for one in sums for anchor in one.anchors_at_ms}
+        summed = {anchor for row in rows for anchor in decode_anchors(row.sums)}
         odd = summed ^ {anchor for anchor in within if anchor <= max(summed, default=-1)}
         if not odd:
-            return sums
+            return rows
         before_ms = UnixMs(min(odd))

@@ -66,22 +66,45 @@ def encode_sums(sums: GenerationSums) -> bytes:
     return head + zlib.compress(b"".join(parts), _LEVEL)
 
 
+def decode_anchors(stored: bytes) -> tuple[int, ...]:
+    """`anchors_at_ms` alone of a generation's bytes: the sums, a hundred times as much, are not unpacked.
+
+    Raises ValueError as decode_sums does, for what it reads.
+    """
+    _, anchors, _, _ = _head(stored)
+    try:
+        at = zlib.decompressobj().decompress(stored[_HEAD.size :], 8 * anchors or 1)[: 8 * anchors]
+    except zlib.error as error:
+        raise ValueError(f"these sums cannot be unpacked: {error}") from error
+    if len(at) < 8 * anchors:
+        raise ValueError("these sums are cut off")
+    return tuple(np.frombuffer(at, dtype="<i8").tolist())
+
+
 def decode_sums(stored: bytes) -> GenerationSums:
     """A generation's sums from their bytes. Raises ValueError for bytes that `encode_sums` does not write."""
-    if len(stored) < _HEAD.size:
-        raise ValueError("these are no sums of a sharing window")
-    written, generation, anchors, hotkeys, lags = _HEAD.unpack_from(stored)
-    if written != FORMAT or anchors > ANCHORS_MOST or hotkeys > HOTKEYS_MOST:
-        raise ValueError("these are no sums of a sharing window, or of another release")
+    generation, anchors, hotkeys, lags = _head(stored)
     body = _Body(_inflated(stored[_HEAD.size :], 8 * anchors + 32 * hotkeys + lags * (4 + 4 + 28 * hotkeys**2)))
     at = np.frombuffer(body.take(8 * anchors), dtype="<i8")
     names = tuple(Hotkey(body.take(HOTKEY_BYTES)) for _ in range(hotkeys))
     found: dict[int, LagSums] = {}
     for _ in range(lags):
         [lag] = struct.unpack("<I", body.take(4))
-        found[lag] = np.stack([_table(body, hotkeys) for _ in FIGURES])
+        found[lag] = np.empty((len(FIGURES), hotkeys, hotkeys), dtype=np.int64)
+        for figure in FIGURES:
+            found[lag][figure] = _table(body, hotkeys)
     body.end()
     return GenerationSums(generation, tuple(at.tolist()), names, found)
+
+
+def _head(stored: bytes) -> tuple[int, int, int, int]:
+    """Generation, and how many anchors, hotkeys and lags there are."""
+    if len(stored) < _HEAD.size:
+        raise ValueError("these are no sums of a sharing window")
+    written, generation, anchors, hotkeys, lags = _HEAD.unpack_from(stored)
+    if written != FORMAT or anchors > ANCHORS_MOST or hotkeys > HOTKEYS_MOST:
+        raise ValueError("these are no sums of a sharing window, or of another release")
+    return generation, anchors, hotkeys, lags
 
 
 def _planes(table: NDArray[np.int64]) -> bytes:
@@ -102,7 +125,7 @@ def _table(body: _Body, size: int) -> NDArray[np.int64]:
     as_bytes[:, :width] = planes.T
     if width:
         as_bytes[:, width:] = np.where(planes[-1] >= 0x80, 0xFF, 0)[:, np.newaxis]
-    return as_bytes.view("<i8").astype(np.int64).reshape(size, size)
+    return as_bytes.view("<i8").reshape(size, size)
 
 
 def _inflated(packed: bytes, most: int) -> bytes:

@@ -24,16 +24,16 @@ from typing import Final
 
 import numpy as np
 
-from neurons.records import Change, RoundRow
+from neurons.records import RoundRow
 from neurons.store.sqlite import SqliteStore
 from neurons.validating.settling import SCORED_STATES, Settling
-from neurons.validating.sharing import CHECKPOINTS, sums_due
+from neurons.validating.sharing import CHECKPOINTS
 from protocol.rules.settlement import ChallengeBook
 from protocol.rules.similarity import GENERATIONS, DeviationWindow, RoundDeviations
 from protocol.rules.window_sums import decode_sums, encode_sums
 from protocol.units import DAY_MS, UnixMs
 from tests.benchmarks.miner_peers import PARAMS, SERIES
-from tests.benchmarks.stored_network import CHALLENGE, fill, hotkeys
+from tests.benchmarks.stored_network import CHALLENGE, fill, hotkeys, write_sums
 
 GENERATED_ROUNDS: Final = 300
 SPAN_MS: Final = PARAMS.sharing.window_ms // GENERATIONS // CHECKPOINTS
@@ -85,11 +85,7 @@ async def measure(path: Path, miners: int, days: int) -> None:
         scored = await scored_rounds(store)
         newest_ms = scored[-1].anchor_at_ms
         plain, plain_s, plain_cpu_s = await before(store, newest_ms + 1)
-        last = next(row for row in scored if row.anchor_at_ms // SPAN_MS == newest_ms // SPAN_MS)
-        checkpoint, *_ = await before(store, last.anchor_at_ms + 1)
-        rows = sums_due(last, checkpoint.window)
-        for row in rows:
-            await store.apply(Change(sharing=(row,)))
+        last, rows = await write_sums(store, PARAMS, SERIES)
         kept, kept_s, kept_cpu_s = await before(store, newest_ms + 1)
         started = time.perf_counter()
         await Settling(store, PARAMS).remembered(SERIES, CHALLENGE)

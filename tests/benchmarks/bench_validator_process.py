@@ -3,9 +3,10 @@
     python -m tests.benchmarks.bench_validator_process [--miners 256] [--seconds 40]
 
 `neurons/validator.py` itself runs over a store that stored_network.py filled with simulated miners' point rounds, reads
-candles of three venues of a generated market on a clock that runs 60 times too fast, and scores what becomes due: its
-memory of skill and its sharing window are read back on the way. Ensembles are not in that store. The process is looked
-at from outside (/proc, so Linux only). Goal: under 200 MB resident, aim 120.
+the same closes from three venues on a clock that runs 60 times too fast, and scores what becomes due. Its memory of
+skill and its sharing window are read back on the way, the window from the sums that a running node stores. Ensembles
+are not in that store. The process is looked at from outside (/proc, so Linux
+only). Goal: under 200 MB resident, aim 120.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ from neurons.keystore import create_key_file
 from neurons.market.server import PriceServer
 from neurons.store.sqlite import ReadOnlySqlite, SqliteStore
 from protocol.params import MAIN
-from runnable.demo.market import GENERATED_NOW_MS, generated
-from tests.benchmarks.stored_network import CHALLENGE, fill
+from protocol.units import DAY_MS
+from runnable.demo.market import GENERATED_NOW_MS
+from tests.benchmarks.stored_network import CHALLENGE, Wave, fill, write_sums
 
 SERIES: Final = "BTC-USD"
 SCALE: Final = 60
@@ -39,13 +41,15 @@ async def measure(folder: Path, miners: int, seconds: float) -> None:
     create_key_file(folder / "hotkey.json", entropy=SystemEntropy().bytes, passphrase=None)
     async with await SqliteStore.open(folder / "augury.sqlite") as store:
         await fill(store, MAIN, SERIES, miners=miners, days=1, now_ms=GENERATED_NOW_MS, endpoint="127.0.0.1:1")
+        await write_sums(store, MAIN, SERIES)
     print(f"{miners} simulated miners, a day of point rounds: {(folder / 'augury.sqlite').stat().st_size / 1e6:.0f} MB")
     clock = ScaledClock(sim_origin_ms=GENERATED_NOW_MS, wall_origin_ms=time.time_ns() // 1_000_000, scale=SCALE)
     async with AsyncExitStack() as stack:
         venues = []
-        for source in generated(1).sources.values():
-            server = await stack.enter_async_context(PriceServer(source, clock))
-            name = f"venue{len(venues)}"
+        wave = Wave(MAIN.time.step_ms, GENERATED_NOW_MS - 60 * DAY_MS)
+        for number in range(3):
+            server = await stack.enter_async_context(PriceServer(wave, clock))
+            name = f"venue{number}"
             venues.append({"exchange": "binance", "symbol": "BTC/USDT", "name": name, "base_url": server.url})
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "neurons/validator.py", "--data_dir", str(folder), "--allow_unencrypted_key"),

@@ -14,15 +14,29 @@ from typing import Final
 
 import numpy as np
 
+from neurons.market.candles import CandleArrays
 from neurons.ports import Store
-from neurons.records import Change, CloseRow, CommitmentRow, EpochRow, MinerRow, RoundRow, ScoreRow, SubmissionRow
+from neurons.records import (
+    Change,
+    CloseRow,
+    CommitmentRow,
+    EpochRow,
+    MinerRow,
+    RoundRow,
+    ScoreRow,
+    SharingRow,
+    SubmissionRow,
+)
 from neurons.validating.opening import opening_record
+from neurons.validating.settling import SCORED_STATES, Settling
+from neurons.validating.sharing import CHECKPOINTS, sums_due
 from protocol import codec
 from protocol.messages import Answer
 from protocol.params import NetworkParams
-from protocol.rules.calendar import epoch_bounds_ms, epoch_of, epoch_payable_from_ms, round_times
+from protocol.rules.calendar import epoch_bounds_ms, epoch_of, epoch_payable_from_ms, round_times, step_closes_ms
 from protocol.rules.prices import Reason
-from protocol.rules.rounds import RoundState
+from protocol.rules.rounds import RoundState, Truth
+from protocol.rules.similarity import GENERATIONS
 from protocol.units import DAY_MS, Digest, Hotkey, Micros, Nano, Pico, PriceE8, RoundId, UnixMs
 
 CHALLENGE: Final = "closes.point"
@@ -70,14 +84,60 @@ async def fill(
     return [row.round_id for row in rows if row.state != RoundState.SCORING]
 
 
+def wave_e8(close_at_ms: int, step_ms: int) -> PriceE8:
+    """The close that the store holds for this instant, and that every venue of a `Wave` gives."""
+    return PriceE8(round(60_000e8 * (1 + 0.01 * np.sin(close_at_ms / step_ms / 50))))
+
+
+class Wave:
+    """The candles of a venue whose closes are those of the store, as a CandleSource."""
+
+    label: Final = "a slow wave (generated)"
+
+    def __init__(self, step_ms: int, first_ms: int) -> None:
+        self.step_ms, self.first_ms = step_ms, UnixMs(first_ms)
+
+    def candles(self, from_ms: int, to_ms: int) -> CandleArrays:
+        first = -(-max(from_ms, self.first_ms) // self.step_ms) * self.step_ms
+        opens = np.arange(first, to_ms, self.step_ms, dtype=np.int64)
+        closes = np.array([wave_e8(at + self.step_ms, self.step_ms) for at in opens.tolist()], dtype=np.int64)
+        return CandleArrays(opens, np.tile(closes, (4, 1)), np.ones(len(opens)))
+
+
+async def write_sums(store: Store, params: NetworkParams, series: str) -> tuple[RoundRow, tuple[SharingRow, ...]]:
+    """Stores the sharing sums that a node which had been running would have stored last; the round they came with."""
+    limit = 2 * (params.sharing.window_ms + DAY_MS) // params.time.step_ms
+    rounds = await store.rounds(challenge=CHALLENGE, limit=limit, newest_first=False)
+    scored = [row for row in rounds if row.state in SCORED_STATES]
+    span_ms = params.sharing.window_ms // GENERATIONS // CHECKPOINTS
+    newest_span = scored[-1].anchor_at_ms // span_ms
+    last = next(row for row in scored if row.anchor_at_ms // span_ms == newest_span)
+    book = await Settling(store, params).book_before(series, CHALLENGE, UnixMs(last.anchor_at_ms + 1), meanwhile=_pause)
+    rows = sums_due(last, book.window)
+    for row in rows:
+        await store.apply(Change(sharing=(row,)))
+    return last, rows
+
+
+async def _pause() -> None:
+    """What a re-score would do after each round: nothing is re-scored here."""
+
+
 def _closes(series: str, params: NetworkParams, begins_ms: int, now_ms: int) -> Iterator[CloseRow]:
     """Every close that the oldest round's history needs and every one since, a slow wave."""
     time = params.time
     start = begins_ms - (params.loss.sigma_window_steps + time.steps) * time.step_ms
     for at in range(start - start % time.step_ms, now_ms - time.settle_delay_ms, time.step_ms):
-        price = PriceE8(round(60_000e8 * (1 + 0.01 * np.sin(at / time.step_ms / 50))))
         known = UnixMs(at + time.settle_delay_ms)
-        yield CloseRow(series, UnixMs(at), 0, price, Reason.MEDIAN, b'{"absent":{},"reports":[],"verdicts":[]}', known)
+        yield CloseRow(
+            series,
+            UnixMs(at),
+            0,
+            wave_e8(at, time.step_ms),
+            Reason.MEDIAN,
+            b'{"absent":{},"reports":[],"verdicts":[]}',
+            known,
+        )
 
 
 def _round(params: NetworkParams, series: str, anchor: UnixMs, now_ms: int) -> RoundRow:
@@ -91,6 +151,8 @@ def _round(params: NetworkParams, series: str, anchor: UnixMs, now_ms: int) -> R
         history_digest=Digest(bytes(32)),
         opened_at_ms=times.opens_at_ms,
     )
+    after = (wave_e8(at, params.time.step_ms) for at in step_closes_ms(anchor, params.time))
+    truth = Truth(wave_e8(anchor, params.time.step_ms), tuple(after))
     state, due = RoundState.SCORING, times.resolvable_from_ms
     if times.resolvable_from_ms < now_ms:
         state, due = RoundState.RESOLVED, UnixMs(times.resolvable_from_ms + params.time.dispute_window_ms)
@@ -108,7 +170,8 @@ def _round(params: NetworkParams, series: str, anchor: UnixMs, now_ms: int) -> R
         SIGMA,
         "simulated",
         "",
-        anchor_close_e8=PriceE8(60_000 * 10**8),
+        anchor_close_e8=truth.anchor_e8,
+        truth_digest=None if state is RoundState.SCORING else Digest(truth.digest),
         baseline_loss_nano=None if state is RoundState.SCORING else BASELINE,
     )
 

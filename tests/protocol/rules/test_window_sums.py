@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from protocol.params import SharingParams
 from protocol.rules.similarity import GENERATIONS, DeviationWindow, RoundDeviations
-from protocol.rules.window_sums import GenerationSums, decode_sums, encode_sums
+from protocol.rules.window_sums import GenerationSums, decode_anchors, decode_sums, encode_sums
 from protocol.units import HOUR_MS
 
 STEP_MS = 300_000
@@ -141,7 +141,9 @@ sums_of = st.builds(
 @given(sums_of)
 @settings(max_examples=150, deadline=None)
 def test_sums_come_back_from_their_bytes(sums):
-    assert sums == decode_sums(encode_sums(sums))
+    stored = encode_sums(sums)
+    assert sums == decode_sums(stored)
+    assert sums.anchors_at_ms == decode_anchors(stored)
 
 
 @pytest.mark.parametrize("number", [0, 1, 127, 128, -128, -129, 32_767, 32_768, -32_768, 2**53 - 1, -(2**53)])
@@ -184,6 +186,12 @@ HEAD, BODY = STORED[:18], zlib.decompress(STORED[18:])
 def test_anything_else_is_no_sums(stored):
     with pytest.raises(ValueError):  # noqa: PT011 - whatever is wrong with it
         decode_sums(stored)
+
+
+@pytest.mark.parametrize("stored", [b"", b"\x02" + STORED[1:], HEAD + b"no zlib", HEAD + zlib.compress(BODY[:7])])
+def test_anchors_are_not_read_from_what_is_no_sums(stored):
+    with pytest.raises(ValueError):  # noqa: PT011 - whatever is wrong with it
+        decode_anchors(stored)
 
 
 def test_more_than_the_layout_holds_is_refused():
