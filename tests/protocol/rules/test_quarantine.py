@@ -51,6 +51,7 @@ def test_two_owners_of_one_instant_are_both_judged():
 def test_of_one_owners_words_in_one_millisecond_the_higher_number_counts():
     first, second = said(sequence=1), said(sequence=2)
     assert {"a": second} == judged_at([second, first], T + WAIT)
+    assert {"a": second} == judged_at([first, second], T + WAIT)
 
 
 def test_a_submission_that_is_never_renewed_ends():
