@@ -137,7 +137,7 @@ class Training:
         self.validation = ExampleBatches(data.validation, steps, self.device)
         self.optimiser = torch.optim.AdamW(self.network.parameters(), weight_decay=settings.weight_decay, fused=True)
         self.batches = max(1, len(self.train) // settings.batch)
-        self._called = Cast(ranks.wrap(compiled(self.network, settings)), self.device, settings)
+        self._called = Cast(ranks.wrap(self._compiled()), self.device, settings)
         self.best_weights = _copy_of(self.network)
         self.progress = _Progress()
 
@@ -219,6 +219,10 @@ class Training:
         """Whether validation follows this batch: at the end of each of the epoch's equal parts."""
         looks = min(self.settings.looks, self.batches)
         return (batch + 1) * looks // self.batches > batch * looks // self.batches
+
+    def _compiled(self) -> nn.Module:
+        first = self.train.take(np.arange(min(self.settings.batch, len(self.train))))
+        return compiled(self.network, self.settings, first.inputs)
 
     def _look(self, epoch: int, references: dict[str, float]) -> None:
         score, progress, best = self._score(), self.progress, self.progress.best()

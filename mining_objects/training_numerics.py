@@ -40,13 +40,12 @@ def has_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
-        told = torch.cpu.get_capabilities()
-        return bool(told.get("avx512_bf16") or told.get("amx_bf16") or told.get("arm_bf16"))
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
     return False
 
 
 def seed_chance(device: torch.device, seed: int) -> None:
-    """Seeds what draws on this device; torch.manual_seed, for every kind of device there is, costs thirty times that."""
+    """Seeds what draws on this device. torch.manual_seed does so for every kind of device, at thirty times the cost."""
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         torch.cuda.manual_seed(seed)
@@ -54,11 +53,27 @@ def seed_chance(device: torch.device, seed: int) -> None:
         torch.mps.manual_seed(seed)
 
 
-def compiled(network: nn.Module, settings: TrainingSettings) -> nn.Module:
-    """The network, compiled without a graph break where the settings say so."""
+def compiled(network: nn.Module, settings: TrainingSettings, inputs: Tensor) -> nn.Module:
+    """The network, compiled whole where the settings say so, and tried forwards and backwards on these inputs.
+
+    Raises InvalidSetting when torch.compile cannot, for what the network does or for want of a C++ compiler.
+    """
     if not settings.compile:
         return network
+    from torch._dynamo.exc import TorchDynamoException  # a second's import, for those who ask for it
+    from torch._inductor.exc import InductorError
+
     whole: nn.Module = torch.compile(network, fullgraph=True)  # type: ignore[assignment]
+    try:
+        answer = whole(inputs)
+        parts = (answer,) if isinstance(answer, Tensor) else answer
+        torch.stack([part.sum() for part in parts]).sum().backward()  # type: ignore[no-untyped-call]
+    except (TorchDynamoException, InductorError) as refused:
+        reason = str(refused).strip().splitlines()[0]
+        raise InvalidSetting(
+            f"torch.compile cannot take this network: {reason}", setting="training.compile"
+        ) from refused
+    network.zero_grad(set_to_none=True)
     return whole
 
 

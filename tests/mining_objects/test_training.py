@@ -17,6 +17,7 @@ from mining_objects.lstm_training import LstmFamily  # noqa: E402
 from mining_objects.models.lstm import LstmConfig  # noqa: E402
 from mining_objects.trainable import step_weights  # noqa: E402
 from mining_objects.training import BASELINE, FLAT, Data, Stopped, Training, Watcher, learning_rate_at  # noqa: E402
+from mining_objects.training_numerics import has_bfloat16  # noqa: E402
 from mining_objects.training_settings import TrainingSettings  # noqa: E402
 from mining_objects.training_state import STATE_NAME  # noqa: E402
 from protocol.errors import InvalidSetting  # noqa: E402
@@ -205,6 +206,36 @@ def test_anchors_weigh_as_the_steps_they_stand_for():
 def test_settings_that_cannot_be_kept_are_refused(tmp_path, change, sentence):
     with pytest.raises(InvalidSetting, match=sentence):
         _training(tmp_path, replace(QUICK, **change))
+
+
+def test_what_torch_cannot_compile_whole_is_refused_and_not_run_slowly(tmp_path):
+    class Hopeful(LstmFamily):
+        compiles = True
+
+    with pytest.raises(InvalidSetting, match=r"torch\.compile cannot take this network: .*LSTM"):
+        Training(Hopeful(), MODEL, replace(QUICK, compile=True), DATA, folder=tmp_path)
+
+
+def test_half_precision_learns_as_well_and_scores_are_taken_in_float32(whole, tmp_path):
+    if not has_bfloat16(torch.device("cpu")):
+        with pytest.raises(InvalidSetting, match="no bfloat16 arithmetic"):
+            _training(tmp_path, replace(QUICK, precision="bfloat16"))
+        return
+
+    class Watching(LstmFamily):
+        kinds: set = set()  # noqa: RUF012 - the test's own
+
+        def score(self, config, network, batch):
+            self.kinds.add(network(batch.inputs)[0].dtype)
+            return super().score(config, network, batch)
+
+    settings = replace(QUICK, precision="bfloat16")
+    halves = Training(Watching(), MODEL, settings, DATA, folder=tmp_path).run()
+
+    assert {torch.float32} == Watching.kinds
+    assert all(tensor.dtype == torch.float32 for tensor in halves.network.state_dict().values())
+    assert _bits(whole) != _bits(halves)
+    np.testing.assert_allclose(whole.best.score, halves.best.score, rtol=0.01)
 
 
 def test_an_absent_device_is_refused():
