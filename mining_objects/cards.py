@@ -66,7 +66,7 @@ def read_card(folder: Path, *, format: str, model: str) -> CardFields:  # noqa: 
     large, damaged, edited, wrongly signed, of another format or version, or another model's."""
     path = folder / CARD_NAME
     payload, card = _parsed(path)
-    _check_format(path, card.get("format"), format)
+    _check_format(path, card, format)
     _check_seal(path, payload, card)
     if card.get("model") != model:
         raise BrokenCheckpoint(f"{path} holds a {card.get('model')!r} model, not {model!r}", path=str(path))
@@ -99,20 +99,22 @@ def _parsed(path: Path) -> tuple[bytes, CardFields]:
     return payload, card
 
 
-def _check_format(path: Path, said: object, wanted: str) -> None:
-    """Says apart what is foreign, what a newer version wrote, and what an older one did."""
+def _check_format(path: Path, card: CardFields, wanted: str) -> None:
+    """Says apart what is foreign, what another kind of model has, what a newer version wrote, and an older one."""
+    said = card.get("format")
     if said == wanted:
         return
-    kind, _, version = wanted.rpartition("/")
     told = _FORMAT.fullmatch(said) if isinstance(said, str) else None
-    if told is None or told[1] != kind:
-        raise BrokenCheckpoint(f"{path} is no card of format {wanted}", path=str(path), format=wanted)
-    age, remedy = ("a newer", "upgrade augury") if int(told[2]) > int(version) else ("an older", "save the model anew")
-    raise BrokenCheckpoint(
-        f"{path} is of format {told[0]}, which {age} version wrote; this one reads {wanted}: {remedy}",
-        path=str(path),
-        format=wanted,
-    )
+    kind, _, version = wanted.rpartition("/")
+    if told is None:
+        what = f"is no card of format {wanted}"
+    elif told[1] != kind:
+        what = f"holds a {card.get('model')!r} model of format {told[0]}, where one of {wanted} belongs"
+    elif int(told[2]) > int(version):
+        what = f"is of format {told[0]}, which a newer version wrote; this one reads {wanted}: upgrade augury"
+    else:
+        what = f"is of format {told[0]}, which an older version wrote; this one reads {wanted}: save the model anew"
+    raise BrokenCheckpoint(f"{path} {what}", path=str(path), format=wanted)
 
 
 def _check_seal(path: Path, payload: bytes, card: CardFields) -> None:

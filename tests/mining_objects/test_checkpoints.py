@@ -83,7 +83,10 @@ def test_a_pickle_is_refused_and_never_run(folder, tmp_path):
     [
         ({"model": "other"}, "holds a 'other' model, not 'toy'"),
         ({"format": "somebody/else"}, "no card of format"),
-        ({"format": "augury/fitted/2"}, "no card of format"),
+        (
+            {"format": "augury/fitted/2"},
+            "holds a 'toy' model of format augury/fitted/2, where one of augury/checkpoint/2",
+        ),
         ({"format": "augury/checkpoint/3"}, "a newer version wrote; .*: upgrade augury"),
         ({"format": "augury/checkpoint/1"}, "an older version wrote; .*: save the model anew"),
         ({"config": 3}, "lacks its config"),

@@ -41,7 +41,7 @@ def test_an_edited_number_is_refused(folder):
     [
         (lambda card: card.pop("settings"), "lacks its settings"),
         (lambda card: card.update(model="garch"), "'garch' model, not 'har'"),
-        (lambda card: card.update(format="augury/checkpoint/1"), "no card of format"),
+        (lambda card: card.update(format="augury/checkpoint/1"), "where one of augury/fitted/2 belongs"),
     ],
 )
 def test_a_foreign_card_is_refused(folder, change, sentence):
