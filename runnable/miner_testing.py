@@ -59,6 +59,9 @@ def try_models(
         bool, typer.Option("--overlap", help="Test also what was fitted on days of the test; the report is labelled.")
     ] = False,
     every: Annotated[int, typer.Option(min=1, help="Take every n-th round of each challenge.")] = 1,
+    points: Annotated[
+        bool, typer.Option("--points/--no-points", help="Play closes.point too: most of the time goes there.")
+    ] = True,
     paths: Annotated[
         int, typer.Option(min=PATHS.min_paths, max=PATHS.max_paths, help="Paths of an ensemble.")
     ] = PATHS.asked_paths,
@@ -81,15 +84,17 @@ def try_models(
         calendar_of(calendar)
     except ValueError as unknown:
         raise InvalidSetting(f"{unknown}; there are 24/7, fx and XNYS", setting="calendar") from unknown
-    course = Course(window, calendar, MAIN, contenders, lead, paths, seed, every)
+    course = Course(window, calendar, MAIN, contenders, lead, paths, seed, every, points)
     if every > 1:
         warnings.append(f"one of {every} rounds was played: pay is lower, and proofs come later, than in a network")
+    if not points:
+        warnings.append("closes.point was not played: rewards are those of closes.paths alone")
     if window.end_ms < instant_ms(until, 0):
         warnings.append(f"the candles end on {day_of(window.end_ms)}, before the period does")
     command = _command({
         "--models": tested, "--data": data, "--from": since, "--to": until, "--weights": weights, "--beside": beside,
-        "--overlap": overlap, "--every": every, "--paths": paths, "--lead": lead, "--seed": seed,
-        "--calendar": calendar,
+        "--overlap": overlap, "--no-points": not points, "--every": every, "--paths": paths, "--lead": lead,
+        "--seed": seed, "--calendar": calendar,
     })  # fmt: skip
     workers = processes or min(MOST_PROCESSES, os.cpu_count() or 1)
     try:

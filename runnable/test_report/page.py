@@ -102,6 +102,7 @@ def _section(one: Section) -> str:
         f"<details{' open' if one.is_open else ''}><summary>{escape(table.title)}: the figures</summary>"
         f'<p class="soft">{escape(table.note)}</p>{_table(table)}</details>'
         for table in one.tables
+        if table.rows
     )
     return (
         f'<section id="{one.id}"><h2>{escape(one.title)}</h2><p>{escape(one.lead)}</p>'

@@ -39,7 +39,10 @@ FAILURES_KEPT: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What is played. lead: steps between the newest candle a model sees and T.  every: of each challenge's rounds."""
+    """What is played. lead: steps between the newest candle a model sees and T.  every: of each challenge's rounds.
+
+    has_points: whether point challenges are played too; they are twelve times as many rounds.
+    """
 
     window: Window
     calendar: str
@@ -49,6 +52,7 @@ class Course:
     paths: int
     seed: int
     every: int
+    has_points: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,7 @@ class Player:
 
     def __init__(self, course: Course) -> None:
         self._course, self._params = course, course.params
+        self._challenges = [one for one in course.params.challenges if one.max_paths > 1 or course.has_points]
         self._calendar = calendar_of(course.calendar)
         self._models = {one.label: one.create() for one in course.contenders}
         self._hotkeys = [one.hotkey for one in course.contenders]
@@ -115,7 +120,7 @@ class Player:
         last_ms = self._first_ms + (len(self._closes) - 1 - self._params.time.steps) * self._step_ms
         for at in range(-(-from_ms // self._step_ms) * self._step_ms, min(until_ms, last_ms + 1), self._step_ms):
             anchor = UnixMs(at)
-            due = [one for one in self._params.challenges if at % (one.cadence_ms * self._course.every) == 0]
+            due = [one for one in self._challenges if at % (one.cadence_ms * self._course.every) == 0]
             if not due or not is_asked(self._calendar, anchor, self._params.time):
                 continue
             until = history_until_ms(anchor, self._params.time)

@@ -46,8 +46,8 @@ def candles(tmp_path_factory) -> Path:
 def _try(candles: Path, out: Path, **changed):
     asked = {
         "tested": "seasonal,flat", "data": candles, "since": FROM, "until": TO, "weights": None, "beside": "drift",
-        "overlap": False, "every": 24, "paths": 64, "lead": 1, "seed": 1, "calendar": "24/7", "processes": 1,
-        "out": out,
+        "overlap": False, "every": 24, "points": True, "paths": 64, "lead": 1, "seed": 1, "calendar": "24/7",
+        "processes": 1, "out": out,
     }  # fmt: skip
     try_models(**(asked | changed))
     return {path.name: path.read_bytes() for path in out.iterdir()}
@@ -73,10 +73,14 @@ def test_again_and_by_two_processes_it_writes_the_same_bytes(candles, written, t
     assert written == _try(candles, tmp_path, processes=2)
 
 
-def test_one_model_alone_can_be_tested(candles, tmp_path, capsys):
-    _try(candles, tmp_path, tested="seasonal", beside="", until=_day(63 * 288), every=12)
+def test_one_model_alone_can_be_tested_without_points(candles, tmp_path, capsys):
+    written = _try(candles, tmp_path, tested="seasonal", beside="", until=_day(63 * 288), every=6, points=False)
+    told = json.loads(written["figures.json"])
 
     assert "seasonal: the only tested model's loss" in capsys.readouterr().out
+    assert "closes.point" not in told["run"]["rounds"]
+    assert [] == told["tables"]["points"]["rows"]
+    assert "--no-points" in told["run"]["command"]
 
 
 @pytest.mark.parametrize(

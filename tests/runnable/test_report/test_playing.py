@@ -179,6 +179,22 @@ def test_a_round_without_its_anchor_or_with_too_little_history_is_left_out():
     assert 10 == early.left_out[POINT, "too little history"]
 
 
+def test_one_who_knows_the_future_loses_nothing_and_so_answers_are_aligned_to_the_step():
+    row_of = {int(opened) + STEP_MS: row for row, opened in enumerate(WINDOW.open_time_ms)}
+
+    def tell(anchor: int, steps: int, paths: int) -> Forecast:
+        row = row_of[anchor]
+        known = np.nan_to_num(np.log(WINDOW.close[row + 1 : row + 1 + steps] / WINDOW.close[row])).astype(np.float32)
+        return Forecast(known, np.tile(known, (paths, 1)))
+
+    stretch = Player(course_of(WINDOW, [scripted("seer", tell)], params=SHORT)).play(FROM_MS, FROM_MS + 24 * HOUR_MS)
+
+    for played in stretch.played.values():
+        assert played.loss_nano.max() < 10**5 < played.baseline_nano.min()
+    np.testing.assert_allclose(0.0, np.nan_to_num(stretch.played[PATHS].crps), atol=1e-6)
+    np.testing.assert_allclose(0.0, stretch.played[POINT].square, atol=1e-9)
+
+
 def test_stretches_played_apart_are_the_whole_played_at_once():
     player = Player(course_of(WINDOW, [scripted("steady", walking(1e-3))], params=SHORT))
     middle, until = FROM_MS + 5 * HOUR_MS, FROM_MS + 9 * HOUR_MS
