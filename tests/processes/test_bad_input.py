@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mining_objects.installed_weights import installed_weights
 from neurons.keystore import create_key_file
 from protocol.rules.challenges import SILENT, VALID
 from protocol.units import HOUR_MS, MINUTE_MS
@@ -49,7 +50,7 @@ def test_what_cannot_work_is_refused_before_anything_is_touched(found_town, tmp_
     passphrase.write_text("wrong horse\n")
     passphrase.chmod(0o600)
     damaged = tmp_path / "damaged"
-    shutil.copytree(ROOT / "mining_objects" / "weights" / "lstm", damaged)
+    shutil.copytree(installed_weights("lstm"), damaged)
     with (damaged / "weights.safetensors").open("ab") as weights:
         weights.write(b"x")
     (tmp_path / "typo.toml").write_text("[listen]\nprot = 8090\n")
