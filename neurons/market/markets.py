@@ -39,9 +39,9 @@ class WatchedMarket:
         settings: WatchSettings | None = None,
     ) -> None:
         """earlier: the last stored closes with all their revisions, by time and revision; `closes_remembered` of them
-        tell about the venues what a node that never stopped would know.  calendar: when the series trades, always
-        unless given.  rates: venue -> what
-        converts its quote into the series', for those that need it.
+        tell about the venues what a node that never stopped would know. Their evidence is let go once it was read.
+        calendar: when the series trades, always unless given.  rates: venue -> what converts its quote into the
+        series', for those that need it.
         """
         self._series, self._venues, self._clock, self._params = series, venues, clock, params
         self._earlier, self._settings, self._rates = earlier, settings, rates
@@ -88,6 +88,7 @@ class WatchedMarket:
         instants = sorted({row.close_at_ms for row in self._earlier if row.close_at_ms <= since_ms})
         remembered = set(instants[-closes_remembered(self._params) :])
         watch.remember(row for row in self._earlier if row.close_at_ms in remembered)
+        self._earlier = ()
         self._health = watch.health
         settled: asyncio.Queue[AgreedClose] = asyncio.Queue(_QUEUED_CLOSES)
         self._watching = self._tasks.create_task(watch.run(settled.put), name=f"market {self._series}")

@@ -44,10 +44,8 @@ class RateBook:
             return
         self._closes[close_at_ms] = close_e8
         self._newest_ms = close_at_ms
-        for at_ms in list(self._closes):
-            if at_ms >= close_at_ms - _KEPT_MS:
-                break
-            del self._closes[at_ms]
+        while (oldest_ms := next(iter(self._closes))) < close_at_ms - _KEPT_MS:
+            del self._closes[oldest_ms]
 
     @property
     def newest_ms(self) -> int:

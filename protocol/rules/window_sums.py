@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -86,15 +86,29 @@ def decode_sums(stored: bytes) -> GenerationSums:
     generation, anchors, hotkeys, lags = _head(stored)
     body = _Body(_inflated(stored[_HEAD.size :], 8 * anchors + 32 * hotkeys + lags * (4 + 4 + 28 * hotkeys**2)))
     at = np.frombuffer(body.take(8 * anchors), dtype="<i8")
-    names = tuple(Hotkey(body.take(HOTKEY_BYTES)) for _ in range(hotkeys))
-    found: dict[int, LagSums] = {}
+    names = tuple(Hotkey(bytes(body.take(HOTKEY_BYTES))) for _ in range(hotkeys))
+    found: dict[int, list[memoryview]] = {}
     for _ in range(lags):
         [lag] = struct.unpack("<I", body.take(4))
-        found[lag] = np.empty((len(FIGURES), hotkeys, hotkeys), dtype=np.int64)
-        for figure in FIGURES:
-            found[lag][figure] = _table(body, hotkeys)
+        found[lag] = [_planes_in(body, hotkeys) for _ in FIGURES]
     body.end()
-    return GenerationSums(generation, tuple(at.tolist()), names, found)
+    return GenerationSums(generation, tuple(at.tolist()), names, _Packed(found, hotkeys))
+
+
+class _Packed(Mapping[int, LagSums]):
+    """Lags whose tables are made when they are asked for, and not kept: all at once are larger than the window."""
+
+    def __init__(self, planes: Mapping[int, Sequence[memoryview]], size: int) -> None:
+        self._planes, self._size = planes, size
+
+    def __getitem__(self, lag: int) -> LagSums:
+        return np.stack([_table(planes, self._size) for planes in self._planes[lag]])
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._planes)
+
+    def __len__(self) -> int:
+        return len(self._planes)
 
 
 def _head(stored: bytes) -> tuple[int, int, int, int]:
@@ -116,15 +130,20 @@ def _planes(table: NDArray[np.int64]) -> bytes:
     return bytes([width]) + as_bytes[:, :width].T.tobytes()
 
 
-def _table(body: _Body, size: int) -> NDArray[np.int64]:
+def _planes_in(body: _Body, size: int) -> memoryview:
+    """The planes of the table that comes next."""
     [width] = body.take(1)
     if width > _WIDEST:
         raise ValueError(f"a number of {width} bytes is no sum of deviations")
-    planes = np.frombuffer(body.take(width * size * size), dtype=np.uint8).reshape(width, size * size)
+    return body.take(width * size * size)
+
+
+def _table(stored: memoryview, size: int) -> NDArray[np.int64]:
+    planes = np.frombuffer(stored, dtype=np.uint8).reshape(-1, size * size) if size else np.zeros((0, 0), np.uint8)
     as_bytes = np.zeros((size * size, 8), dtype=np.uint8)
-    as_bytes[:, :width] = planes.T
-    if width:
-        as_bytes[:, width:] = np.where(planes[-1] >= 0x80, 0xFF, 0)[:, np.newaxis]
+    as_bytes[:, : len(planes)] = planes.T
+    if len(planes):
+        as_bytes[:, len(planes) :] = np.where(planes[-1] >= 0x80, 0xFF, 0)[:, np.newaxis]
     return as_bytes.view("<i8").reshape(size, size)
 
 
@@ -143,9 +162,9 @@ class _Body:
     """Bytes that are read from the front."""
 
     def __init__(self, raw: bytes) -> None:
-        self._raw, self._at = raw, 0
+        self._raw, self._at = memoryview(raw), 0
 
-    def take(self, count: int) -> bytes:
+    def take(self, count: int) -> memoryview:
         taken = self._raw[self._at : self._at + count]
         if len(taken) < count:
             raise ValueError("these sums are cut off")

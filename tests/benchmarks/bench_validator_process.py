@@ -30,7 +30,7 @@ from neurons.store.sqlite import ReadOnlySqlite, SqliteStore
 from protocol.params import MAIN
 from protocol.units import DAY_MS
 from runnable.demo.market import GENERATED_NOW_MS
-from tests.benchmarks.stored_network import CHALLENGE, Wave, fill, write_sums
+from tests.benchmarks.stored_network import CHALLENGE, VENUES, Wave, fill, write_sums
 
 SERIES: Final = "BTC-USD"
 SCALE: Final = 60
@@ -47,9 +47,8 @@ async def measure(folder: Path, miners: int, seconds: float) -> None:
     async with AsyncExitStack() as stack:
         venues = []
         wave = Wave(MAIN.time.step_ms, GENERATED_NOW_MS - 60 * DAY_MS)
-        for number in range(3):
+        for name in VENUES:
             server = await stack.enter_async_context(PriceServer(wave, clock))
-            name = f"venue{number}"
             venues.append({"exchange": "binance", "symbol": "BTC/USDT", "name": name, "base_url": server.url})
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "neurons/validator.py", "--data_dir", str(folder), "--allow_unencrypted_key"),

@@ -15,6 +15,9 @@ from typing import Final
 import numpy as np
 
 from neurons.market.candles import CandleArrays
+from neurons.market.evidence import no_history, row_of
+from neurons.market.feed import agreed_closes
+from neurons.market.settling import SettleRules
 from neurons.ports import Store
 from neurons.records import (
     Change,
@@ -34,7 +37,6 @@ from protocol import codec
 from protocol.messages import Answer
 from protocol.params import NetworkParams
 from protocol.rules.calendar import epoch_bounds_ms, epoch_of, epoch_payable_from_ms, round_times, step_closes_ms
-from protocol.rules.prices import Reason
 from protocol.rules.rounds import RoundState, Truth
 from protocol.rules.similarity import GENERATIONS
 from protocol.units import DAY_MS, Digest, Hotkey, Micros, Nano, Pico, PriceE8, RoundId, UnixMs
@@ -43,6 +45,7 @@ CHALLENGE: Final = "closes.point"
 SIGMA: Final = Pico(1_000_000_000)
 BASELINE: Final = Nano(800_000_000)
 ROUNDS_A_CHANGE: Final = 24
+VENUES: Final = ("venue0", "venue1", "venue2")
 
 
 def hotkeys(count: int) -> list[Hotkey]:
@@ -124,20 +127,18 @@ async def _pause() -> None:
 
 
 def _closes(series: str, params: NetworkParams, begins_ms: int, now_ms: int) -> Iterator[CloseRow]:
-    """Every close that the oldest round's history needs and every one since, a slow wave."""
-    time = params.time
+    """Every close that the oldest round needs and every one since, agreed of three venues, with its evidence."""
+    time, rules = params.time, SettleRules.of(params)
     start = begins_ms - (params.loss.sigma_window_steps + time.steps) * time.step_ms
-    for at in range(start - start % time.step_ms, now_ms - time.settle_delay_ms, time.step_ms):
-        known = UnixMs(at + time.settle_delay_ms)
-        yield CloseRow(
-            series,
-            UnixMs(at),
-            0,
-            wave_e8(at, time.step_ms),
-            Reason.MEDIAN,
-            b'{"absent":{},"reports":[],"verdicts":[]}',
-            known,
-        )
+    wave = Wave(time.step_ms, start - start % time.step_ms - 2 * DAY_MS)
+    for close in agreed_closes(
+        dict.fromkeys(VENUES, wave),
+        rules,
+        from_ms=start - start % time.step_ms,
+        to_ms=now_ms - time.settle_delay_ms - 1,
+        history=no_history(params),
+    ):
+        yield row_of(close, series=series, agreed_at_ms=UnixMs(close.close_at_ms + time.settle_delay_ms))
 
 
 def _round(params: NetworkParams, series: str, anchor: UnixMs, now_ms: int) -> RoundRow:
