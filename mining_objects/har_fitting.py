@@ -5,8 +5,8 @@ Inputs are computed day by day with the functions that the miner serves with, on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -35,6 +35,10 @@ class SpreadExamples:
     offset: Floats
     outcome: Floats
 
+    def chosen(self, kept: NDArray[np.bool_]) -> SpreadExamples:
+        """Those that are kept, (n,)."""
+        return SpreadExamples(self.at_ms[kept], self.inputs[kept], self.offset[kept], self.outcome[kept])
+
 
 def learn_season(windows: Sequence[Window]) -> Floats:
     """Shape (2, slots): the geometric mean of the windows' own shapes."""
@@ -47,6 +51,65 @@ def learn_season(windows: Sequence[Window]) -> Floats:
     return learnt
 
 
+@dataclass(frozen=True, slots=True)
+class AskedDay:
+    """The examples of one day. rows: where in `window` their newest candles are.  seen: what a miner would hold at the
+    last of them.  season: what it would take for the day's shape."""
+
+    window: Window
+    rows: NDArray[np.int64]
+    seen: Window
+    season: Floats
+
+    @property
+    def last(self) -> int:
+        """So many rows at the end of `seen` hold all examples."""
+        return int(self.rows[-1]) - int(self.rows[0]) + 1
+
+    @property
+    def at(self) -> NDArray[np.int64]:
+        """Which of these `last` rows are examples."""
+        return self.rows - int(self.rows[0])
+
+    @property
+    def ahead(self) -> NDArray[np.int64]:
+        """Shape (examples, 300): the rows of the steps after T."""
+        return self.rows[:, None] + FITTED_LEAD + np.arange(1, max(ANCHORS) + 1)
+
+
+def asked_days(window: Window, learnt: Floats, from_ms: int, until_ms: int, every_ms: int) -> Iterator[AskedDay]:
+    """Day by day, the rows before every T in [from_ms, until_ms) whose 30 days before and outcomes are in the window.
+
+    Raises BadCandles when there is none.
+    """
+    anchor_ms = window.open_time_ms + (1 + FITTED_LEAD) * window.step_ms
+    asked = (anchor_ms % every_ms == 0) & (anchor_ms >= from_ms) & (anchor_ms < until_ms)
+    asked[: Har.lookback] = False
+    asked[len(window) - max(ANCHORS) - FITTED_LEAD :] = False
+    rows = np.flatnonzero(asked)
+    if not len(rows):
+        raise BadCandles(f"{window.series}: no example between these days; 30 days must lie before, a day after")
+    days = window.open_time_ms[rows] // DAY_MS
+    for day in np.unique(days):
+        today = rows[days == day]
+        stop = int(today[-1]) + 1
+        seen = window.rows(max(0, stop - Har.lookback), stop)
+        yield AskedDay(window, today, seen, season_of(seen, learnt, SEASON_TRUST, width=SEASON_WIDTH))
+
+
+def examples_of_day(day: AskedDay) -> SpreadExamples:
+    """Inputs as they are served, and outcomes; NaN and infinite numbers where candles are missing."""
+    window, log_close, anchors = day.window, np.log(day.window.close), np.array(ANCHORS)
+    inputs, level = spread_inputs(day.seen, day.season, day.last)
+    anchor = day.rows + FITTED_LEAD
+    shape = day.season[slots_of(window.open_time_ms[day.ahead], window.step_ms)]
+    variance = np.cumsum(shape**2, axis=1)[:, anchors - 1]
+    outcome = log_close[anchor[:, None] + anchors] - log_close[anchor][:, None]
+    with np.errstate(divide="ignore"):
+        offset = np.log(level[day.at])[:, None] + 0.5 * np.log(variance)
+    return SpreadExamples(window.open_time_ms[day.rows], inputs[day.at], offset, outcome)
+
+
 def spread_examples(
     window: Window, learnt: Floats, from_ms: int, until_ms: int, every_ms: int = HOUR_MS
 ) -> SpreadExamples:
@@ -54,35 +117,14 @@ def spread_examples(
 
     Ensembles are asked on the hour, and the first minutes of an hour have a law of their own.
     """
-    log_close = np.log(window.close)
-    anchors, longest = np.array(ANCHORS), max(ANCHORS)
-    parts: list[tuple[NDArray[np.int64], Floats, Floats, Floats]] = []
-    anchor_ms = window.open_time_ms + (1 + FITTED_LEAD) * window.step_ms
-    asked = (anchor_ms % every_ms == 0) & (anchor_ms >= from_ms) & (anchor_ms < until_ms)
-    asked[: Har.lookback] = False
-    asked[len(window) - longest - FITTED_LEAD :] = False
-    rows = np.flatnonzero(asked)
-    days = window.open_time_ms[rows] // DAY_MS
-    for day in np.unique(days):
-        today = rows[days == day]
-        stop = int(today[-1]) + 1
-        seen = window.rows(max(0, stop - Har.lookback), stop)
-        season = season_of(seen, learnt, SEASON_TRUST, width=SEASON_WIDTH)
-        inputs, level = spread_inputs(seen, season, stop - int(today[0]))
-        at = today - int(today[0])
-        anchor = today + FITTED_LEAD
-        ahead = anchor[:, None] + np.arange(1, longest + 1)
-        variance = np.cumsum(season[slots_of(window.open_time_ms[ahead], window.step_ms)] ** 2, axis=1)[:, anchors - 1]
-        outcome = log_close[anchor[:, None] + anchors] - log_close[anchor][:, None]
-        with np.errstate(divide="ignore"):
-            parts.append(
-                (window.open_time_ms[today], inputs[at], np.log(level[at])[:, None] + 0.5 * np.log(variance), outcome)
-            )
-    if not parts:
-        raise BadCandles(f"{window.series}: no example between these days; 30 days must lie before, a day after")
-    at_ms, inputs, offset, outcome = (np.concatenate(column) for column in zip(*parts, strict=True))
-    good = np.isfinite(offset).all(axis=1) & np.isfinite(outcome).all(axis=1)
-    return SpreadExamples(at_ms[good], inputs[good], offset[good], outcome[good])
+    parts = [examples_of_day(day) for day in asked_days(window, learnt, from_ms, until_ms, every_ms)]
+    examples = joined(parts)
+    return examples.chosen(np.isfinite(examples.offset).all(axis=1) & np.isfinite(examples.outcome).all(axis=1))
+
+
+def joined(parts: Sequence[SpreadExamples]) -> SpreadExamples:
+    """One after the other."""
+    return SpreadExamples(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(SpreadExamples)))
 
 
 def fit_har(learnt: Floats, examples: Sequence[SpreadExamples], step_ms: int) -> HarFit:
@@ -91,18 +133,26 @@ def fit_har(learnt: Floats, examples: Sequence[SpreadExamples], step_ms: int) ->
     The shape of the law is taken from the last half-year alone: how fat tails are changes faster than what volatility
     follows from. Chosen on candles before 2025 (docs/models.md).
     """
-    inputs, offset, outcome, at_ms = (
-        np.concatenate([getattr(e, name) for e in examples]) for name in ("inputs", "offset", "outcome", "at_ms")
-    )
-    recent = at_ms >= at_ms.max() - SHAPE_DAYS * DAY_MS
-    weights, shapes = [], []
-    for anchor in range(len(ANCHORS)):
-        shape = Z_GRID
-        for turn in range(ROUNDS):
-            unit = np.exp(-offset[:, anchor])
-            b = fit_log_scale(inputs, offset[:, anchor], outcome[:, anchor], unit, shape)
-            residuals = outcome[:, anchor] * unit / np.exp(inputs @ b)
-            shape = tabulate_shape(residuals[recent] if turn == ROUNDS - 1 else residuals)
-        weights.append(b)
-        shapes.append(shape)
-    return HarFit(step_ms, learnt, np.stack(weights), np.stack(shapes))
+    together = joined(examples)
+    inputs, offset, outcome = together.inputs, together.offset, together.outcome
+    recent = is_recent(together.at_ms)
+    fits = [fit_anchor(inputs, offset[:, a], outcome[:, a], recent) for a in range(len(ANCHORS))]
+    return HarFit(step_ms, learnt, np.stack([b for b, _ in fits]), np.stack([shape for _, shape in fits]))
+
+
+def fit_anchor(inputs: Floats, offset: Floats, outcome: Floats, recent: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Weights of the inputs, (inputs,), and the law's shape, (65,), for the return over one number of steps.
+
+    inputs: (n, inputs), the first column 1.  offset, outcome, recent: (n,), as in SpreadExamples and is_recent.
+    """
+    unit, shape = np.exp(-offset), Z_GRID
+    for turn in range(ROUNDS):
+        b = fit_log_scale(inputs, offset, outcome, unit, shape)
+        residuals = outcome * unit / np.exp(inputs @ b)
+        shape = tabulate_shape(residuals[recent] if turn == ROUNDS - 1 else residuals)
+    return b, shape
+
+
+def is_recent(at_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which examples lie in the half-year before the last: (n,)."""
+    return at_ms >= at_ms.max() - SHAPE_DAYS * DAY_MS

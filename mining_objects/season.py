@@ -34,23 +34,24 @@ def slots_of(open_time_ms: NDArray[np.int64], step_ms: int) -> NDArray[np.int64]
     return open_time_ms % DAY_MS // step_ms + DAY_MS // step_ms * is_weekend(open_time_ms)
 
 
-def shape_of(size: Floats, slot: NDArray[np.int64], slots: int, width: int) -> tuple[Floats, Floats]:
+def shape_of(size: Floats, slot: NDArray[np.int64], slots: int, width: int, kinds: int = 2) -> tuple[Floats, Floats]:
     """Mean size in each slot over the mean of all, smoothed around the clock; and how often each slot was seen.
 
     What smoothing blurs, the first minutes of each hour being livelier than the rest, is put back: the smooth shape
     times that of the place within the hour.
 
-    size: shape (n,), NaN where unknown.  slot: shape (n,), 0 .. 2 * slots - 1.  width: slots a bell of smoothing spans.
-    Returns two arrays of shape (2, slots); the shape is 1 where nothing was seen, and never below 0.1.
+    size: shape (n,), NaN where unknown.  slot: shape (n,), 0 .. kinds * slots - 1.  width: slots a bell of smoothing
+    spans.  kinds: of days.
+    Returns two arrays of shape (kinds, slots); the shape is 1 where nothing was seen, and never below 0.1.
     """
     known = ~np.isnan(size)
     at, cut = slot[known], size[known]
     cut = np.minimum(cut, _CUT * cut.mean()) if len(cut) else cut
-    total: Floats = np.bincount(at, weights=cut, minlength=2 * slots).reshape(2, slots).astype(np.float64)
-    count: Floats = np.bincount(at, minlength=2 * slots).reshape(2, slots).astype(np.float64)
+    total: Floats = np.bincount(at, weights=cut, minlength=kinds * slots).reshape(kinds, slots).astype(np.float64)
+    count: Floats = np.bincount(at, minlength=kinds * slots).reshape(kinds, slots).astype(np.float64)
     overall = total.sum() / max(1.0, count.sum())
     spread_total, spread_count = _around_the_clock(total, width), _around_the_clock(count, width)
-    shape = np.ones((2, slots))
+    shape = np.ones((kinds, slots))
     np.divide(spread_total, spread_count * overall, out=shape, where=(spread_count > 1e-9) & (overall > 0.0))
     shape = np.maximum(shape, _LEAST_SHAPE)
     if overall > 0.0:

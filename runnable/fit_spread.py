@@ -35,7 +35,7 @@ def fit(
 ) -> None:
     """Fit the day's shape, the weights and the tails of `har` on candles before a day; half a minute on one core."""
     console = Console()
-    windows = [_before(path, instant_ms(until, 0)) for path in datasets]
+    windows = [candles_before(path, instant_ms(until, 0)) for path in datasets]
     season = learn_season(windows)
     examples = [
         spread_examples(window, season, instant_ms(since, 0), instant_ms(until, 0))
@@ -59,7 +59,7 @@ def fit(
     console.print(f"{sum(len(part.inputs) for part in examples):,} examples, {len(ANCHORS)} anchors; saved to {out}")
 
 
-def _before(path: Path, until_ms: int) -> Window:
+def candles_before(path: Path, until_ms: int) -> Window:
     """The candles that end before `until_ms`: later ones are not even kept in memory."""
     window = read_candles(path)
     rows = int((window.open_time_ms + window.step_ms <= until_ms).sum())

@@ -26,8 +26,9 @@ _CLASSES: Final = {
     "har": ("mining_objects.models.har", "Har"),
     "stack": ("mining_objects.models.stack", "Stack"),
     "lstm": ("mining_objects.models.lstm", "Lstm"),
+    "neural_har": ("mining_objects.models.neural_har", "NeuralHar"),
 }
-_LEARNT: Final = frozenset({"har", "lstm", "stack"})
+_LEARNT: Final = frozenset({"har", "lstm", "neural_har", "stack"})
 """Models that take weights and a device."""
 _WITH_ENGINES: Final = frozenset({"lstm"})
 """Models that more than one engine can compute."""

@@ -107,13 +107,17 @@ class Har(Forecaster):
         if paths == 0:
             return np.zeros((0, steps))
         season = season_of(window, self.fit.season, SEASON_TRUST, width=SEASON_WIDTH)
-        scale = scale_ahead(window, season, self.fit, lead, steps)
+        scale = self.scale(window, season, lead, steps)
         if not scale[0] > 0.0:
             return np.zeros((paths, steps))
         ranks = ranks_of_walk(window, season, lead, steps, paths, chance)
         by_step = np.empty((steps, paths))
         np.put_along_axis(by_step, ranks, scale[:, None] * members_of(along_anchors(self.fit.shapes, steps), paths), 1)
         return by_step.T
+
+    def scale(self, window: Window, season: Floats, lead: int, steps: int) -> Floats:
+        """Shape (steps,): by which the law's shape is stretched at each step; never falling; 0 where nothing moved."""
+        return scale_ahead(window, season, self.fit, lead, steps)
 
 
 def spread_inputs(window: Window, season: Floats, last: int) -> tuple[Floats, Floats]:
@@ -139,10 +143,17 @@ def spread_inputs(window: Window, season: Floats, last: int) -> tuple[Floats, Fl
 def scale_ahead(window: Window, season: Floats, fit: HarFit, lead: int, steps: int) -> Floats:
     """Shape (steps,): the scale of the log-return over 1..steps steps from T, `lead` steps after the window. Rising."""
     inputs, level = spread_inputs(window, season, 1)
-    ahead = window.end_ms + window.step_ms * np.arange(lead, lead + steps, dtype=np.int64)
+    return stretched(
+        window, season, level[0] * np.exp(along_anchors((fit.weights @ inputs[0])[:, None], steps)[:, 0]), lead
+    )
+
+
+def stretched(window: Window, season: Floats, size: Floats, lead: int) -> Floats:
+    """Shape (steps,): scales over 1..steps steps from T; never falling. size: (steps,), of one step, free of the day's
+    shape, for each number of steps."""
+    ahead = window.end_ms + window.step_ms * np.arange(lead, lead + len(size), dtype=np.int64)
     shape = np.sqrt(np.cumsum(season[slots_of(ahead, window.step_ms)] ** 2))
-    log_factor = along_anchors((fit.weights @ inputs[0])[:, None], steps)[:, 0]
-    scale: Floats = np.maximum.accumulate(level[0] * shape * np.exp(log_factor))
+    scale: Floats = np.maximum.accumulate(size * shape)
     return scale
 
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from mining_objects import models
 from mining_objects.datasets import COLUMNS
 from protocol.errors import InvalidSetting
+from runnable.fit_neural_har import fit as fit_neural_har
 from runnable.fit_spread import fit as fit_spread
 from runnable.fit_stack import fit as fit_stack
 from tests.support.windows import walk_window
@@ -47,6 +48,17 @@ def test_a_fit_says_what_it_saw_and_forecasts(har):
 
     assert training["data"][0]["last"] < _day(50 * 288)
     assert 400 < training["data"][0]["examples"] < 20 * 24
+    assert answer.paths.std() > 0
+
+
+def test_the_networks_of_a_fit_stand_beside_its_regression(recording, tmp_path):
+    pytest.importorskip("torch")
+    fit_neural_har([recording], tmp_path, since=_day(0), until=_day(50 * 288), seed=1)
+    card = json.loads((tmp_path / "card.json").read_text())
+    (answer,) = models.create("neural_har", weights=tmp_path).forecast([WINDOW], steps=100, paths=64, seed=1, lead=1)
+
+    assert card["training"]["data"][0]["last"] < _day(50 * 288)
+    assert (17, 7) == (len(card["numbers"]["weights"]), len(card["numbers"]["weights"][0]))
     assert answer.paths.std() > 0
 
 

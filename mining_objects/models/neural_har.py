@@ -1,0 +1,203 @@
+"""HAR's spread, told the week of New York, and corrected by small networks that see more spans, the sign and the clock.
+
+The regression of `har` gets one more input at each number of steps: by how much New York's week would have these
+steps larger than the day's shape has them. A few networks of two layers then say, at knots along the horizon, by how
+much in logarithms that scale should be moved; their mean is taken (a deep ensemble). Single outcomes say too little of
+the scale they were drawn with for networks to learn from: these are trained on how much the candles ahead moved in all
+(`mining_objects/neural_har_fitting.py`). The shape of the law is that of past outcomes, and paths are made as by `har`.
+Needs no torch: a forecast is a few small matrix products.
+
+Sources: Lakshminarayanan, Pritzel & Blundell (2017), arXiv:1612.01474 (deep ensembles); Corsi & Reno (2012),
+doi:10.1080/07350015.2012.663261 (falls raise volatility, over spans as long as HAR's).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mining_objects.base_mining_model import Floats, Window
+from mining_objects.causal import ewma
+from mining_objects.fitted_cards import load_card
+from mining_objects.installed_weights import installed_weights
+from mining_objects.models.har import (
+    ANCHORS,
+    HALF_LIVES,
+    LARGEST_INPUT,
+    Har,
+    HarFit,
+    along_anchors,
+    spread_inputs,
+    stretched,
+)
+from mining_objects.new_york_week import DAYS, week_slots
+from mining_objects.season import slots_of
+from protocol.units import DAY_MS
+
+NETWORKS: Final = 5
+HIDDEN: Final = 32
+KNOTS: Final = (1, 3, 10, 32, 100, 300)
+"""Steps at which a network answers; between them straight lines in ln k."""
+SPANS: Final = (3.0, 36.0, 144.0, 576.0, 2304.0, 5760.0)
+"""Half-lives of mean absolute sizes that `har` does not look at, in steps."""
+ROUGH_SPANS: Final = (18.0, 1152.0)
+SIGNED_SPANS: Final = (12.0, 72.0, 288.0)
+DAY_WAVES: Final = 4
+WEEK_WAVES: Final = 3
+WEEK_STEPS: Final = (3, 12, 36, 84)
+"""Steps over which the networks are told what New York's week says."""
+INPUTS: Final = (
+    5 + len(WEEK_STEPS) + len(SPANS) + len(ROUGH_SPANS) + 2 * len(SIGNED_SPANS) + 2 * (DAY_WAVES + WEEK_WAVES)
+)
+LARGEST_CORRECTION: Final = 1.0
+"""Beyond it, in logarithms, no network is believed."""
+_LARGEST_DRIFT: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class WeekHarFit:
+    """season, shapes: as in HarFit.  week: (7, slots).  weights: (anchors, inputs of HAR and one for the week)."""
+
+    season: Floats
+    week: Floats
+    weights: Floats
+    shapes: Floats
+
+    SHAPES: ClassVar[dict[str, tuple[int, ...]]] = HarFit.SHAPES | {
+        "week": (DAYS, 288),
+        "weights": (len(ANCHORS), len(HALF_LIVES) + 2),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """mean, deviation: (INPUTS,), of the inputs.  The layers of all networks, each (networks, from, to), with biases,
+    (networks, to): INPUTS -> HIDDEN -> HIDDEN -> knots."""
+
+    mean: Floats
+    deviation: Floats
+    first: Floats
+    first_bias: Floats
+    second: Floats
+    second_bias: Floats
+    last: Floats
+    last_bias: Floats
+
+    SHAPES: ClassVar[dict[str, tuple[int, ...]]] = {
+        "mean": (INPUTS,),
+        "deviation": (INPUTS,),
+        "first": (NETWORKS, INPUTS, HIDDEN),
+        "first_bias": (NETWORKS, HIDDEN),
+        "second": (NETWORKS, HIDDEN, HIDDEN),
+        "second_bias": (NETWORKS, HIDDEN),
+        "last": (NETWORKS, HIDDEN, len(KNOTS)),
+        "last_bias": (NETWORKS, len(KNOTS)),
+    }
+
+    def answer(self, inputs: Floats) -> Floats:
+        """Shape (n, knots): the networks' mean correction of ln scale. inputs: (n, INPUTS)."""
+        normal = (inputs - self.mean) / self.deviation
+        hidden = _silu(normal @ self.first + self.first_bias[:, None])
+        hidden = _silu(hidden @ self.second + self.second_bias[:, None])
+        told: Floats = np.mean(hidden @ self.last + self.last_bias[:, None], axis=0)
+        return np.clip(told, -LARGEST_CORRECTION, LARGEST_CORRECTION)
+
+
+class NeuralHar(Har):
+    """No direction: the point path is flat, all skill is in the spread."""
+
+    name: ClassVar[str] = "neural_har"
+
+    def __init__(self, fit: WeekHarFit, networks: Networks) -> None:
+        super().__init__(HarFit(300_000, fit.season, fit.weights[:, :-1], fit.shapes))
+        self.week_fit, self.networks = fit, networks
+
+    @classmethod
+    def load(cls, folder: Path | None = None, *, device: str = "cpu") -> Self:
+        """From a card's folder, by default the one installed. device: taken, not needed. Raises BrokenCheckpoint."""
+        del device
+        numbers = load_card(folder or installed_weights(cls.name), model=cls.name).numbers(
+            WeekHarFit.SHAPES | Networks.SHAPES
+        )
+        parts = [{name: numbers[name] for name in part.SHAPES} for part in (WeekHarFit, Networks)]
+        return cls(WeekHarFit(**parts[0]), Networks(**parts[1]))
+
+    def scale(self, window: Window, season: Floats, lead: int, steps: int) -> Floats:
+        simple, level = spread_inputs(window, season, 1)
+        rows = np.array([len(window) - 1 + lead])
+        told = week_over_season(
+            window.open_time_ms[0], window.step_ms, rows, self.week_fit.week, season, max(steps, WEEK_STEPS[-1])
+        )
+        known = network_inputs(window, season, simple, level, told, lead)
+        log_factor = along_anchors((self.fit.weights @ simple[0])[:, None], steps)[:, 0]
+        log_factor += along_anchors(self.week_fit.weights[:, -1:], steps)[:, 0] * told[0, :steps]
+        log_factor += along_knots(self.networks.answer(known)[0], np.arange(1, steps + 1))
+        return stretched(window, season, level[0] * np.exp(log_factor), lead)
+
+
+def week_over_season(
+    begin_ms: int, step_ms: int, rows: NDArray[np.int64], week: Floats, season: Floats, steps: int
+) -> Floats:
+    """Shape (n, steps): ln of the scale that the week's shape gives 1..steps steps over that which the season's gives.
+
+    begin_ms: when row 0 opened.  rows: (n,), of the closes at T.
+    """
+    first, last = int(rows.min()) + 1, int(rows.max()) + steps + 1
+    at_ms = begin_ms + step_ms * np.arange(first, last, dtype=np.int64)
+    shapes = week.ravel()[week_slots(at_ms, step_ms)], season[slots_of(at_ms, step_ms)]
+    sums = [np.concatenate([[0.0], np.cumsum(shape**2)]) for shape in shapes]
+    start = (rows + 1 - first)[:, None]
+    over = [total[start + np.arange(1, steps + 1)] - total[start] for total in sums]
+    ratio: Floats = 0.5 * np.log(over[0] / over[1])
+    return ratio
+
+
+def network_inputs(window: Window, season: Floats, simple: Floats, level: Floats, told: Floats, lead: int) -> Floats:
+    """Shape (last, INPUTS): what the networks are shown at each of the last rows; row t depends on rows <= t alone.
+
+    simple, level: as `spread_inputs` gives them for these rows.  told: (last, steps), as `week_over_season` does.
+    The signed means say whether the price rose or fell, in the size that a walk of the day's level would have; the
+    clock is that of T, `lead` steps after each row.
+    """
+    last = len(level)
+    free = window.log_returns() / season[slots_of(window.open_time_ms, window.step_ms)]
+    size = np.abs(free)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spans = [np.log(ewma(size, span)[-last:] / level) for span in SPANS]
+        rough = [0.5 * np.log(ewma(size**2, span)[-last:]) - np.log(ewma(size, span)[-last:]) for span in ROUGH_SPANS]
+        signed = [ewma(free, span)[-last:] / level * np.sqrt(span) for span in SIGNED_SPANS]
+    sizes = np.clip(np.nan_to_num(np.column_stack([simple[:, 1:], *spans, *rough])), -LARGEST_INPUT, LARGEST_INPUT)
+    drift = np.clip(np.nan_to_num(np.column_stack(signed)), -_LARGEST_DRIFT, _LARGEST_DRIFT)
+    at_ms = window.open_time_ms[-last:] + (1 + lead) * window.step_ms
+    told_at = told[:, np.array(WEEK_STEPS) - 1]
+    return np.concatenate([sizes, told_at, drift, np.abs(drift), clock_of(at_ms)], axis=1)
+
+
+def clock_of(at_ms: NDArray[np.int64]) -> Floats:
+    """Shape (n, 14): sines and cosines of the day (UTC) and the week at these instants."""
+    turns = [
+        2.0 * np.pi * harmonic * (at_ms % period) / period
+        for period, waves in ((DAY_MS, DAY_WAVES), (7 * DAY_MS, WEEK_WAVES))
+        for harmonic in range(1, waves + 1)
+    ]
+    return np.column_stack([wave(turn) for turn in turns for wave in (np.sin, np.cos)])
+
+
+def along_knots(answers: Floats, steps: NDArray[np.int64]) -> Floats:
+    """Shape (..., len(steps)): what stands at the knots, (..., knots), at these steps: straight lines in ln k."""
+    return answers @ knot_shares(steps)
+
+
+def knot_shares(steps: NDArray[np.int64]) -> Floats:
+    """Shape (knots, len(steps)): how much each knot counts at each step; columns sum to 1."""
+    return np.stack([np.interp(np.log(steps), np.log(KNOTS), one) for one in np.eye(len(KNOTS))])
+
+
+def _silu(x: Floats) -> Floats:
+    """x / (1 + e**-x). Source: Hendrycks & Gimpel (2016), arXiv:1606.08415."""
+    smooth: Floats = x / (1.0 + np.exp(-np.clip(x, -50.0, 50.0)))
+    return smooth
