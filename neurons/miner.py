@@ -21,34 +21,34 @@ from neurons.entropy import SystemEntropy
 from neurons.mining.candles import CandleFeed
 from neurons.mining.forecasting import Answerer, Forecasting, Model
 from neurons.mining.handlers import MinerParts
-from neurons.mining.models import MinersModel, fallback_of, model_of
+from neurons.mining.models import MinersModel, Record, fallback_of, model_of
 from neurons.mining.node import KnownValidator, MinerNode
 from neurons.peers_file import read_validators_file
 from neurons.ports import Clock
 from neurons.settings import MinerSettings
 from neurons.supervise import calm_collector, report, run_until_stopped
-from neurons.telemetry import NodeStarted, NodeStopped, Telemetry, serving_metrics
+from neurons.telemetry import Deferred, NodeStarted, NodeStopped, serving_metrics
 from neurons.transport.client import GrpcCaller
 from neurons.transport.server import serving
 from protocol.errors import InvalidSetting, NodeFault
 from protocol.keys import SigningKey
 from protocol.params import NetworkParams
 
-MakeAnswerer = Callable[[MinerSettings, SigningKey, NetworkParams, Clock, Telemetry], Answerer]
+MakeAnswerer = Callable[[MinerSettings, SigningKey, NetworkParams, Clock, Record], Answerer]
 
 
 def forecasting_of(
-    settings: MinerSettings, key: SigningKey, params: NetworkParams, clock: Clock, telemetry: Telemetry
+    settings: MinerSettings, key: SigningKey, params: NetworkParams, clock: Clock, record: Record
 ) -> Forecasting:
     """The honest answerer: the model of the settings over its own candles. Raises what keeps the model from loading."""
-    return _over_candles(model_of(settings, telemetry.record), settings, key, params, clock)
+    return _over_candles(model_of(settings, record), settings, key, params, clock)
 
 
 def forecasting_with(
-    model: Model, settings: MinerSettings, key: SigningKey, params: NetworkParams, clock: Clock, telemetry: Telemetry
+    model: Model, settings: MinerSettings, key: SigningKey, params: NetworkParams, clock: Clock, record: Record
 ) -> Forecasting:
     """Any model over the candles of the settings' series; `runnable/own_model.py` mines with one of its own."""
-    own = MinersModel(model.name, model, fallback=fallback_of(settings), record=telemetry.record)
+    own = MinersModel(model.name, model, fallback=fallback_of(settings), record=record)
     return _over_candles(own, settings, key, params, clock)
 
 
@@ -77,7 +77,8 @@ async def run(
         )
     validators = [KnownValidator(one.hotkey, one.endpoint) for one in read_validators_file(settings.validators_file)]
     telemetry = telemetry_of(settings, clock, key, "miner")
-    answerer = make_answerer(settings, key, params, clock, telemetry)
+    early = Deferred(telemetry)
+    answerer = make_answerer(settings, key, params, clock, early.record)
     async with AsyncExitStack() as opened:
         opened.push_async_callback(answerer.aclose)
         store = await opened.enter_async_context(store_of(settings))
@@ -110,6 +111,7 @@ async def run(
                 role="miner", hotkey=key.hotkey, network=params.network, version=version("augury"), listens=address
             )
         )
+        early.release()
         announce("miner", key, address, metrics, [f"model {answerer.model}"])
         calm_collector()
         try:

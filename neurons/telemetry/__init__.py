@@ -27,7 +27,7 @@ from neurons.telemetry.events import (
 from neurons.telemetry.logs import adopt_standard_logging, open_log
 from neurons.telemetry.metrics import Metrics
 from neurons.telemetry.page import serving_metrics
-from neurons.telemetry.recorder import Telemetry
+from neurons.telemetry.recorder import Deferred, Telemetry
 from neurons.telemetry.trace import adopt_trace, current_trace, tracing
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "CloseMissing",
     "CloseSettled",
     "CorrectionDisputed",
+    "Deferred",
     "EpochPaid",
     "Event",
     "Metrics",

@@ -24,3 +24,24 @@ class Telemetry:
         if self.log.is_enabled_for(LEVELS[event.level]):
             told: dict[str, Any] = {field.name: getattr(event, field.name) for field in fields(event)}
             getattr(self.log, event.level)(event.title(), **told)
+
+
+class Deferred:
+    """Events of a node that may yet not start: it then says one sentence and no more. Once it runs, they are told."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+        self._held: list[Event] | None = []
+
+    def record(self, event: Event) -> None:
+        """Keeps the event, or tells it when the node runs."""
+        if self._held is None:
+            self._telemetry.record(event)
+        else:
+            self._held.append(event)
+
+    def release(self) -> None:
+        """The node runs."""
+        held, self._held = self._held or [], None
+        for event in held:
+            self._telemetry.record(event)

@@ -13,11 +13,11 @@ from pathlib import Path
 from neurons.config import parse
 from neurons.miner import run
 from neurons.mining.forecasting import Answerer
+from neurons.mining.models import Record
 from neurons.ports import Clock, StoreReader
 from neurons.settings import MinerSettings
 from neurons.store.sqlite import ReadOnlySqlite
 from neurons.supervise import report, run_until_stopped
-from neurons.telemetry import Telemetry
 from protocol.errors import NodeFault
 from protocol.keys import SigningKey
 from protocol.params import NetworkParams
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
     async def look() -> StoreReader | None:
         return None if database is None or not database.exists() else ReadOnlySqlite.open(database)
 
-    def answerer(_: MinerSettings, __: SigningKey, ___: NetworkParams, clock: Clock, ____: Telemetry) -> Answerer:
+    def answerer(_: MinerSettings, __: SigningKey, ___: NetworkParams, clock: Clock, ____: Record) -> Answerer:
         return Garbage(clock) if kind == "garbage" else Replayer(look)
 
     return run_until_stopped(partial(run, settings, answerer))
