@@ -3,7 +3,7 @@
     python runnable/generate_historical_data.py recordings/binance_spot_BTCUSDT_5m.parquet --out datasets/btc
     python runnable/miner_training.py --data datasets/btc --out weights/mine
     python runnable/miner_training.py --data datasets/btc --out weights/mine --resume
-    python runnable/miner_testing.py datasets/btc --weights weights/mine --from 2025-01-01
+    python runnable/miner_testing.py --models lstm --data datasets/btc --weights lstm=weights/mine --from 2025-01-01
 
 The result is a folder with weights.safetensors, card.json and a README.md with plots; `--base_model lstm --weights
 FOLDER` mines with it. docs/training.md tells the rest.
@@ -162,7 +162,7 @@ def _summary(trained: Trained, series: list[Series], out: Path) -> Table:
         table.add_row(law, f"{reference:.5f}, so the model gains {1 - score / reference:.2%}")
     for name, value in trained.facts.items():
         table.add_row(name.replace("_", " "), f"{value}")
-    table.add_row("next", f"python runnable/miner_testing.py DATASET --weights {out} --from 2025-01-01")
+    table.add_row("read on", f"{out / 'README.md'}: calibration, data, and how to test it on later candles")
     return table
 
 

@@ -72,7 +72,8 @@ def page(recipe: Recipe, series: Sequence[Series], trained: Trained, calibration
             "period, so the figures below flatter it;** what it is worth shows on later candles:",
             "",
             "```",
-            f"python runnable/miner_testing.py DATASET --weights FOLDER --from {data.until}",
+            f"python runnable/miner_testing.py --models {recipe.family.name} --data DATASET "
+            f"--weights {recipe.family.name}=FOLDER --from {data.until} --to DAY",
             f"augury miner --base_model {recipe.family.name} --weights FOLDER",
             "```",
             "",

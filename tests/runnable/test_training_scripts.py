@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from mining_objects import models
 from mining_objects.datasets import COLUMNS, read_candles
-from mining_objects.errors import BadCandles
+from mining_objects.errors import BadCandles, MissingPackage
 from mining_objects.training_recipe import read_recipe
 from protocol.errors import InvalidSetting
 from runnable.generate_historical_data import generate, instant_ms
@@ -125,6 +125,25 @@ def test_two_processes_search_together_and_write_the_best_recipe(tmp_path, capsy
     assert len(rows) in (4, 5)
     best = read_recipe(tmp_path / "out" / "best.toml")
     assert rows[1].split(",")[4:6] == [str(best.config.hidden), str(best.config.layers)]
+
+
+def test_a_search_without_optuna_says_what_to_install(tmp_path, monkeypatch):
+    for name in ("runnable.training_sweep", "mining_objects.sweeping"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "optuna"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [_NoOptuna(), *sys.meta_path])
+
+    with pytest.raises(MissingPackage, match=r"a sweep needs optuna: pip install 'augury\[sweep\]'"):
+        train(tmp_path / "absent", tmp_path / "out", sweep=1)
+
+
+class _NoOptuna:
+    """An import system on which optuna is not installed."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "optuna":
+            raise ModuleNotFoundError(f"No module named {name!r}", name="optuna")
 
 
 def test_dates_are_utc_and_nonsense_is_refused():
