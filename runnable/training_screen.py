@@ -18,6 +18,7 @@ class TrainingScreen(Watcher):
     def __init__(self, console: Console, epochs: int) -> None:
         self._epochs = epochs
         self._stop_asked = False
+        self._is_timed = False
         self.skill = "-"
         columns = (
             TextColumn("epoch {task.fields[epoch]}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
@@ -39,9 +40,12 @@ class TrainingScreen(Watcher):
 
     def on_batch(self, epoch: int, done: int, of: int, loss: float) -> None:
         told = f"loss {loss:.5f}  skill {self.skill}"
-        done_in_all = (epoch - 1) * of + done
+        done_in_all, total = (epoch - 1) * of + done, self._epochs * of
+        if not self._is_timed:  # what an earlier process did is no measure of the time that is left
+            self._progress.reset(self._bar, completed=done_in_all, total=total)
+            self._is_timed = True
         self._progress.update(
-            self._bar, completed=done_in_all, total=self._epochs * of, epoch=f"{epoch} of {self._epochs}", told=told
+            self._bar, completed=done_in_all, total=total, epoch=f"{epoch} of {self._epochs}", told=told
         )
 
     def on_validation(self, report: ValidationReport) -> None:
