@@ -78,12 +78,9 @@ def neural_examples(window: Window, season: Floats, week: Floats, from_ms: int, 
     for day in asked_days(window, season, from_ms, until_ms, EVERY_MS):
         spread.append(examples_of_day(day))
         simple, level = spread_inputs(day.seen, day.season, day.last)
-        rows = np.arange(int(day.rows[0]), int(day.rows[-1]) + 1)
-        week_says = week_over_season(
-            int(window.open_time_ms[0]), window.step_ms, rows + FITTED_LEAD, week, day.season, max(ANCHORS)
-        )
-        told.append(week_says[day.at][:, anchors])
-        known.append(network_inputs(day.seen, day.season, simple, level, week_says, FITTED_LEAD)[day.at])
+        week_says = week_over_season(window, day.rows + FITTED_LEAD, week, day.season, max(ANCHORS))
+        told.append(week_says[:, anchors])
+        known.append(network_inputs(day.seen, day.season, simple, level, week_says, day.at, FITTED_LEAD))
         free = size[day.ahead] / day.season[slots_of(window.open_time_ms[day.ahead], window.step_ms)]
         mean = np.cumsum(free, axis=1)[:, anchors] / (anchors + 1)
         with np.errstate(divide="ignore", invalid="ignore"):

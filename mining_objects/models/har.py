@@ -107,17 +107,17 @@ class Har(Forecaster):
         if paths == 0:
             return np.zeros((0, steps))
         season = season_of(window, self.fit.season, SEASON_TRUST, width=SEASON_WIDTH)
-        scale = self.scale(window, season, lead, steps)
+        scale, shapes = self.law(window, season, lead, steps)
         if not scale[0] > 0.0:
             return np.zeros((paths, steps))
         ranks = ranks_of_walk(window, season, lead, steps, paths, chance)
         by_step = np.empty((steps, paths))
-        np.put_along_axis(by_step, ranks, scale[:, None] * members_of(along_anchors(self.fit.shapes, steps), paths), 1)
+        np.put_along_axis(by_step, ranks, scale[:, None] * members_of(along_anchors(shapes, steps), paths), 1)
         return by_step.T
 
-    def scale(self, window: Window, season: Floats, lead: int, steps: int) -> Floats:
-        """Shape (steps,): by which the law's shape is stretched at each step; never falling; 0 where nothing moved."""
-        return scale_ahead(window, season, self.fit, lead, steps)
+    def law(self, window: Window, season: Floats, lead: int, steps: int) -> tuple[Floats, Floats]:
+        """Scales at the steps, (steps,), never falling, 0 where nothing moved; shapes at the anchors, (anchors, 65)."""
+        return scale_ahead(window, season, self.fit, lead, steps), self.fit.shapes
 
 
 def spread_inputs(window: Window, season: Floats, last: int) -> tuple[Floats, Floats]:

@@ -4,8 +4,9 @@ The regression of `har` gets one more input at each number of steps: by how much
 steps larger than the day's shape has them. A few networks of two layers then say, at knots along the horizon, by how
 much in logarithms that scale should be moved; their mean is taken (a deep ensemble). Single outcomes say too little of
 the scale they were drawn with for networks to learn from: these are trained on how much the candles ahead moved in all
-(`mining_objects/neural_har_fitting.py`). The shape of the law is that of past outcomes, and paths are made as by `har`.
-Needs no torch: a forecast is a few small matrix products.
+(`mining_objects/neural_har_fitting.py`). The shape of the law lies halfway between that of outcomes before the fit and
+that which the outcomes of the window itself had, over the scales that the model would have said then: so it follows a
+market that has changed, or was never seen. Paths are made as by `har`. Needs no torch.
 
 Sources: Lakshminarayanan, Pritzel & Blundell (2017), arXiv:1612.01474 (deep ensembles); Corsi & Reno (2012),
 doi:10.1080/07350015.2012.663261 (falls raise volatility, over spans as long as HAR's).
@@ -36,6 +37,7 @@ from mining_objects.models.har import (
 )
 from mining_objects.new_york_week import DAYS, week_slots
 from mining_objects.season import slots_of
+from mining_objects.spread_law import tabulate_shape
 from protocol.units import DAY_MS
 
 NETWORKS: Final = 5
@@ -55,7 +57,15 @@ INPUTS: Final = (
 )
 LARGEST_CORRECTION: Final = 1.0
 """Beyond it, in logarithms, no network is believed."""
+OWN_DAYS: Final = 25
+"""Of the window, whose outcomes shape the law too; the days before are for the averages to begin with."""
+OWN_EVERY: Final = 12
+"""Steps between them: an hour, so that all stand where T stands within its hour."""
+OWN_TRUST: Final = 0.5
+"""Weight of the window's own shape when all its hours are there; with fewer it shrinks in proportion."""
 _LARGEST_DRIFT: Final = 3.0
+_ANCHORS: Final = np.array(ANCHORS)
+_AT_ANCHORS: Final = _ANCHORS - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,55 +136,94 @@ class NeuralHar(Har):
         parts = [{name: numbers[name] for name in part.SHAPES} for part in (WeekHarFit, Networks)]
         return cls(WeekHarFit(**parts[0]), Networks(**parts[1]))
 
-    def scale(self, window: Window, season: Floats, lead: int, steps: int) -> Floats:
-        simple, level = spread_inputs(window, season, 1)
-        rows = np.array([len(window) - 1 + lead])
-        told = week_over_season(
-            window.open_time_ms[0], window.step_ms, rows, self.week_fit.week, season, max(steps, WEEK_STEPS[-1])
-        )
-        known = network_inputs(window, season, simple, level, told, lead)
-        log_factor = along_anchors((self.fit.weights @ simple[0])[:, None], steps)[:, 0]
-        log_factor += along_anchors(self.week_fit.weights[:, -1:], steps)[:, 0] * told[0, :steps]
-        log_factor += along_knots(self.networks.answer(known)[0], np.arange(1, steps + 1))
-        return stretched(window, season, level[0] * np.exp(log_factor), lead)
+    def law(self, window: Window, season: Floats, lead: int, steps: int) -> tuple[Floats, Floats]:
+        """As for `har`; the shapes are halfway to those of the window's own last weeks."""
+        last = min(len(window), OWN_DAYS * DAY_MS // window.step_ms + 1)
+        at = np.arange((last - 1) % OWN_EVERY, last, OWN_EVERY)  # the last of them is the newest row
+        simple, level = spread_inputs(window, season, last)
+        anchor = len(window) - last + at + lead
+        told = week_over_season(window, anchor, self.week_fit.week, season, max(steps, ANCHORS[-1]))
+        known = network_inputs(window, season, simple, level, told, at, lead)
+        weights, answers = self.week_fit.weights, self.networks.answer(known)
+        log_factor = along_anchors((self.fit.weights @ simple[-1])[:, None], steps)[:, 0]
+        log_factor += along_anchors(weights[:, -1:], steps)[:, 0] * told[-1, :steps]
+        log_factor += along_knots(answers[-1], np.arange(1, steps + 1))
+        scale = stretched(window, season, level[-1] * np.exp(log_factor), lead)
+        said = simple[at] @ self.fit.weights.T + weights[:, -1] * told[:, _AT_ANCHORS] + along_knots(answers, _ANCHORS)
+        residuals = residuals_of(window, season, level[at], said, anchor)
+        return scale, blended_shapes(self.fit.shapes, residuals, len(at))
 
 
-def week_over_season(
-    begin_ms: int, step_ms: int, rows: NDArray[np.int64], week: Floats, season: Floats, steps: int
+def residuals_of(
+    window: Window, season: Floats, level: Floats, log_factor: Floats, anchor: NDArray[np.int64]
 ) -> Floats:
+    """Shape (n, anchors): outcomes over the scales that were said, NaN where the outcome is not known yet or at all.
+
+    level: (n,).  log_factor: (n, anchors).  anchor: (n,), the row of the close at each T; may lie after the window.
+    """
+    shape = np.concatenate([[0.0], np.cumsum(season[slots_of(window.open_time_ms, window.step_ms)] ** 2)])
+    log_close = np.log(window.close)
+    ends = anchor[:, None] + _ANCHORS
+    inside = ends < len(window)
+    begin, end = np.minimum(anchor, len(window) - 1)[:, None], np.minimum(ends, len(window) - 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = level[:, None] * np.sqrt(shape[end + 1] - shape[begin + 1]) * np.exp(log_factor)
+        over: Floats = np.where(inside, (log_close[end] - log_close[begin]) / scale, np.nan)
+    return over
+
+
+def blended_shapes(fitted: Floats, residuals: Floats, wanted: int) -> Floats:
+    """Shape (anchors, 65): the fitted shapes, moved towards those of the residuals, (n, anchors), `wanted` of them."""
+    shapes = fitted.copy()
+    for place, column in enumerate(residuals.T):
+        known = column[np.isfinite(column)]
+        if len(known):
+            shapes[place] += OWN_TRUST * min(1.0, len(known) / wanted) * (tabulate_shape(known) - fitted[place])
+    return shapes
+
+
+def week_over_season(window: Window, anchor: NDArray[np.int64], week: Floats, season: Floats, steps: int) -> Floats:
     """Shape (n, steps): ln of the scale that the week's shape gives 1..steps steps over that which the season's gives.
 
-    begin_ms: when row 0 opened.  rows: (n,), of the closes at T.
+    anchor: (n,), the row of the close at each T; may lie after the window, as the steps do.
     """
-    first, last = int(rows.min()) + 1, int(rows.max()) + steps + 1
-    at_ms = begin_ms + step_ms * np.arange(first, last, dtype=np.int64)
-    shapes = week.ravel()[week_slots(at_ms, step_ms)], season[slots_of(at_ms, step_ms)]
+    first, last = int(anchor.min()) + 1, int(anchor.max()) + steps + 1
+    at_ms = window.open_time_ms[0] + window.step_ms * np.arange(first, last, dtype=np.int64)
+    shapes = week.ravel()[week_slots(at_ms, window.step_ms)], season[slots_of(at_ms, window.step_ms)]
     sums = [np.concatenate([[0.0], np.cumsum(shape**2)]) for shape in shapes]
-    start = (rows + 1 - first)[:, None]
+    start = (anchor + 1 - first)[:, None]
     over = [total[start + np.arange(1, steps + 1)] - total[start] for total in sums]
     ratio: Floats = 0.5 * np.log(over[0] / over[1])
     return ratio
 
 
-def network_inputs(window: Window, season: Floats, simple: Floats, level: Floats, told: Floats, lead: int) -> Floats:
-    """Shape (last, INPUTS): what the networks are shown at each of the last rows; row t depends on rows <= t alone.
+def network_inputs(
+    window: Window,
+    season: Floats,
+    simple: Floats,
+    level: Floats,
+    told: Floats,
+    at: NDArray[np.int64],
+    lead: int,
+) -> Floats:
+    """Shape (n, INPUTS): what the networks are shown at n of the last rows; row t depends on rows <= t alone.
 
-    simple, level: as `spread_inputs` gives them for these rows.  told: (last, steps), as `week_over_season` does.
-    The signed means say whether the price rose or fell, in the size that a walk of the day's level would have; the
-    clock is that of T, `lead` steps after each row.
+    simple, level: as `spread_inputs` gives them for the last rows.  at: (n,), which of these.  told: (n, steps), as
+    `week_over_season` does.  The signed means say whether the price rose or fell, in the size that a walk of the day's
+    level would have; the clock is that of T, `lead` steps after each row.
     """
-    last = len(level)
+    rows, level = len(window) - len(level) + at, level[at]
     free = window.log_returns() / season[slots_of(window.open_time_ms, window.step_ms)]
     size = np.abs(free)
     with np.errstate(divide="ignore", invalid="ignore"):
-        spans = [np.log(ewma(size, span)[-last:] / level) for span in SPANS]
-        rough = [0.5 * np.log(ewma(size**2, span)[-last:]) - np.log(ewma(size, span)[-last:]) for span in ROUGH_SPANS]
-        signed = [ewma(free, span)[-last:] / level * np.sqrt(span) for span in SIGNED_SPANS]
-    sizes = np.clip(np.nan_to_num(np.column_stack([simple[:, 1:], *spans, *rough])), -LARGEST_INPUT, LARGEST_INPUT)
+        spans = [np.log(ewma(size, span)[rows] / level) for span in SPANS]
+        rough = [0.5 * np.log(ewma(size**2, span)[rows]) - np.log(ewma(size, span)[rows]) for span in ROUGH_SPANS]
+        signed = [ewma(free, span)[rows] / level * np.sqrt(span) for span in SIGNED_SPANS]
+    sizes = np.column_stack([simple[at, 1:], *spans, *rough])
+    sizes = np.clip(np.nan_to_num(sizes), -LARGEST_INPUT, LARGEST_INPUT)
     drift = np.clip(np.nan_to_num(np.column_stack(signed)), -_LARGEST_DRIFT, _LARGEST_DRIFT)
-    at_ms = window.open_time_ms[-last:] + (1 + lead) * window.step_ms
-    told_at = told[:, np.array(WEEK_STEPS) - 1]
-    return np.concatenate([sizes, told_at, drift, np.abs(drift), clock_of(at_ms)], axis=1)
+    clock = clock_of(window.open_time_ms[rows] + (1 + lead) * window.step_ms)
+    return np.concatenate([sizes, told[:, np.array(WEEK_STEPS) - 1], drift, np.abs(drift), clock], axis=1)
 
 
 def clock_of(at_ms: NDArray[np.int64]) -> Floats:

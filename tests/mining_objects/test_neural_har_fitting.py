@@ -67,11 +67,13 @@ def test_networks_are_shown_in_training_what_they_are_shown_when_asked(examples)
     seen = WINDOW.rows(row + 1 - Har.lookback, row + 1)
     season = season_of(seen, SEASON, (0.5, 0.3), width=25)
     simple, level = spread_inputs(seen, season, 1)
-    told = week_over_season(int(seen.open_time_ms[0]), STEP_MS, np.array([len(seen)]), WEEK, season, max(ANCHORS))
+    told = week_over_season(seen, np.array([len(seen)]), WEEK, season, max(ANCHORS))
 
     assert (INPUTS,) == examples.known[i].shape
     np.testing.assert_allclose(told[0, np.array(ANCHORS) - 1], examples.told[i])
-    np.testing.assert_allclose(network_inputs(seen, season, simple, level, told, 1)[0], examples.known[i], atol=2e-2)
+    np.testing.assert_allclose(
+        network_inputs(seen, season, simple, level, told, np.array([0]), 1)[0], examples.known[i], atol=2e-2
+    )
 
 
 def test_what_is_realised_is_the_mean_size_of_the_moves_after_t(examples):

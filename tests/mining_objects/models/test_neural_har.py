@@ -13,16 +13,20 @@ from mining_objects import models
 from mining_objects.errors import BrokenCheckpoint
 from mining_objects.fitted_cards import save_card
 from mining_objects.installed_weights import installed_weights
-from mining_objects.models.har import ANCHORS, HALF_LIVES, Har, HarFit, scale_ahead
+from mining_objects.models.har import ANCHORS, HALF_LIVES, HarFit, scale_ahead, spread_inputs
 from mining_objects.models.neural_har import (
     INPUTS,
     KNOTS,
     LARGEST_CORRECTION,
+    OWN_DAYS,
     Networks,
     NeuralHar,
     WeekHarFit,
     along_knots,
+    blended_shapes,
     clock_of,
+    network_inputs,
+    residuals_of,
     week_over_season,
 )
 from mining_objects.new_york_week import week_slots
@@ -59,21 +63,61 @@ def test_installed_numbers_are_small_and_saw_nothing_of_2025():
     assert all(part["last"] < "2025-01-01" for part in training["data"])
 
 
-def test_without_weights_of_its_own_it_is_har():
+def test_without_weights_of_its_own_its_scale_is_that_of_har():
     fit = _fit()
-    plain = Har(HarFit(STEP_MS, fit.season, fit.weights[:, :-1], fit.shapes))
-    mine = NeuralHar(fit, _networks()).forecast([WINDOW], steps=100, paths=64, seed=1, lead=1)[0]
-    theirs = plain.forecast([WINDOW], steps=100, paths=64, seed=1, lead=1)[0]
+    season = fit.season.ravel()
+    plain = scale_ahead(WINDOW, season, HarFit(STEP_MS, fit.season, fit.weights[:, :-1], fit.shapes), 1, 100)
+    mine, _ = NeuralHar(fit, _networks()).law(WINDOW, season, 1, 100)
 
-    np.testing.assert_allclose(theirs.paths, mine.paths, rtol=1e-5)
+    np.testing.assert_allclose(plain, mine)
+
+
+def test_the_law_of_a_market_unlike_the_fitted_one_moves_halfway_to_its_own():
+    fit = _fit()
+    season = fit.season.ravel()
+    wide = replace(fit, shapes=3.0 * fit.shapes)
+    narrow, broad = (NeuralHar(f, _networks()).law(WINDOW, season, 1, 100)[1] for f in (fit, wide))
+
+    np.testing.assert_allclose(0.5 * (wide.shapes - fit.shapes)[:5], (broad - narrow)[:5], rtol=0.02, atol=1e-9)
+    np.testing.assert_allclose(-broad[:, ::-1], broad, atol=1e-12)
+    assert (np.diff(broad, axis=1) >= 0).all()
+
+
+def test_outcomes_are_held_against_what_would_have_been_said_then():
+    model, season = models.create("neural_har"), np.ones(576)
+    lead, back = 1, 12 * 40
+    last = len(WINDOW) - 1 - back  # the newest candle of an earlier T
+    at = np.array([OWN_DAYS * 288 - back])
+    simple, level = spread_inputs(WINDOW, season, OWN_DAYS * 288 + 1)
+    anchor = np.array([last + lead])
+    told = week_over_season(WINDOW, anchor, model.week_fit.week, season, 300)
+    known = network_inputs(WINDOW, season, simple, level, told, at, lead)
+    said = simple[at] @ model.fit.weights.T + model.week_fit.weights[:, -1] * told[:, np.array(ANCHORS) - 1]
+    said += along_knots(model.networks.answer(known), np.array(ANCHORS))
+    (residuals,) = residuals_of(WINDOW, season, level[at], said, anchor)
+    then, _ = model.law(WINDOW.rows(0, last + 1), season, lead, 300)
+    steps = np.array(ANCHORS)
+    outcomes = np.log(WINDOW.close[last + lead + steps] / WINDOW.close[last + lead])
+
+    np.testing.assert_allclose((outcomes / then[steps - 1])[:-1], residuals[:-1], rtol=1e-9)
+
+
+def test_outcomes_that_are_not_known_yet_shape_nothing():
+    anchor = np.array([len(WINDOW) - 5, len(WINDOW), len(WINDOW) + 3])
+    residuals = residuals_of(WINDOW, np.ones(576), np.full(3, 1e-3), np.zeros((3, len(ANCHORS))), anchor)
+
+    assert [3, 0, 0] == np.isfinite(residuals).sum(axis=1).tolist()  # steps 1, 2 and 3 of the first
+    np.testing.assert_array_equal(
+        np.tile(Z_GRID, (17, 1)), blended_shapes(np.tile(Z_GRID, (17, 1)), residuals[1:], 600)
+    )
 
 
 def test_what_the_networks_say_stretches_the_scale_and_only_so_far():
     fit = _fit()
     season = fit.season.ravel()
     plain = scale_ahead(WINDOW, season, HarFit(STEP_MS, fit.season, fit.weights[:, :-1], fit.shapes), 1, 100)
-    said = NeuralHar(fit, _networks(0.2)).scale(WINDOW, season, 1, 100)
-    shouted = NeuralHar(fit, _networks(9.0)).scale(WINDOW, season, 1, 100)
+    said = NeuralHar(fit, _networks(0.2)).law(WINDOW, season, 1, 100)[0]
+    shouted = NeuralHar(fit, _networks(9.0)).law(WINDOW, season, 1, 100)[0]
 
     np.testing.assert_allclose(np.exp(0.2), said / plain)
     np.testing.assert_allclose(np.exp(LARGEST_CORRECTION), shouted / plain)
@@ -85,10 +129,10 @@ def test_the_week_is_asked_about_the_steps_after_t():
     wednesday = np.flatnonzero(week_slots(WINDOW.open_time_ms, STEP_MS) == 2 * 288)
     row = int(wednesday[wednesday > 20 * 288][0])  # New York's Wednesday begins with the candle of this row
     scales = {
-        lead: NeuralHar(fit, _networks()).scale(WINDOW.rows(0, row - 20), season, lead, 100) for lead in (0, 19, 20)
+        lead: NeuralHar(fit, _networks()).law(WINDOW.rows(0, row - 20), season, lead, 100)[0] for lead in (0, 19, 20)
     }
     plain = {
-        lead: NeuralHar(_fit_like(fit), _networks()).scale(WINDOW.rows(0, row - 20), season, lead, 100)
+        lead: NeuralHar(_fit_like(fit), _networks()).law(WINDOW.rows(0, row - 20), season, lead, 100)[0]
         for lead in scales
     }
     ratio = {lead: scales[lead] / plain[lead] for lead in scales}
@@ -105,9 +149,8 @@ def _fit_like(fit):
 
 def test_the_week_over_the_season_is_the_ratio_of_their_scales():
     week, season = CHANCE.uniform(0.5, 2.0, (7, 288)), CHANCE.uniform(0.5, 2.0, 576)
-    begin_ms, rows = int(WINDOW.open_time_ms[0]), np.array([500, 507])
-    told = week_over_season(begin_ms, STEP_MS, rows, week, season, 40)
-    ahead = begin_ms + STEP_MS * np.arange(508, 548)
+    told = week_over_season(WINDOW, np.array([500, 507]), week, season, 40)
+    ahead = int(WINDOW.open_time_ms[0]) + STEP_MS * np.arange(508, 548)
     wanted = 0.5 * np.log(
         np.cumsum(week.ravel()[week_slots(ahead, STEP_MS)] ** 2) / np.cumsum(season[slots_of(ahead, STEP_MS)] ** 2)
     )
