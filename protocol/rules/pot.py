@@ -135,12 +135,30 @@ def settle(
     or beyond 1e300; InvalidRequest (the publisher's or the caller's) for such a value, an unknown rule, or a budget,
     spread or number of owners out of bounds; ValueError (ours) for an owner named twice.
     """
-    decide = _rule(rule)
+    _rule(rule)
     _check(len(owners), budget_micros, spread)
     value, pool = settled_value(value), gather(owners, scenarios)
+    return settle_pool(pool, value, rule=rule, budget_micros=budget_micros, spread=spread, carry_over=carry_over)
+
+
+def settle_pool(
+    pool: Pool,
+    value: float,
+    *,
+    rule: str = DEFAULT_RULE,
+    budget_micros: int = MICRO,
+    spread: float | None = None,
+    carry_over: bool = False,
+) -> Settlement:
+    """One value against a pool that is gathered already, and a value that `settled_value` has seen; as `settle`.
+
+    Raises InvalidRequest for an unknown rule, and for a budget, spread or number of owners out of bounds.
+    """
+    decide = _rule(rule)
+    _check(len(pool.owners), budget_micros, spread)
     points = None if spread is None else log_points_nano(pool.columns, value, spread)
     terms = Terms(Micros(budget_micros), spread, points, carry_over and rule == "micro2021")
-    split = _nothing(pool, NOBODY_TO_PLAY_WITH) if len(owners) < 2 else decide(pool, value, terms)
+    split = _nothing(pool, NOBODY_TO_PLAY_WITH) if len(pool.owners) < 2 else decide(pool, value, terms)
     return Settlement(
         rule=rule,
         value=value,
