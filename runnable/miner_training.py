@@ -137,7 +137,8 @@ def train_recipe(meeting: Meeting | None, table: dict[str, Any], folder: Path, o
             console.print(f"stopped after {stopped.step:,} batches; the same command with --resume goes on from there")
             sys.exit(INTERRUPTED)
         if ranks.leads:
-            write_results(out, recipe, series, trained)
+            with console.status("asks the model in the validation period, to see how its intervals hold"):
+                write_results(out, recipe, series, trained)
             (out / STATE_NAME).unlink(missing_ok=True)
             console.print(_summary(trained, series, out))
 
