@@ -1,13 +1,15 @@
 """Between messages and bytes: the only reader of the generated protobuf modules.
 
 A dataclass in `protocol/messages` and its protobuf message have the same field names, so one table of pairs
-is the whole mapping; a test holds the two sides together. Bodies may carry fields that this version does not
+is the whole mapping; a test holds the two sides together. A field that holds one of several parts is a `oneof` of
+its name. Bodies may carry fields that this version does not
 know (they are ignored and stay covered by the signature). What does not parse, lacks a required part or breaks
 a bound raises Malformed and names the field; no error of the library leaves this module.
 """
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Callable
@@ -21,7 +23,15 @@ from google.protobuf.message import Message as Wire
 from protocol import messages as m
 from protocol.errors import Malformed
 from protocol.messages import MAX_ROWS, Header, Message, Opening, Purpose
-from protocol.proto.augury.v1 import envelope_pb2, miner_pb2, news_pb2, parts_pb2, validator_pb2, watch_pb2
+from protocol.proto.augury.v1 import (
+    envelope_pb2,
+    miner_pb2,
+    news_pb2,
+    parts_pb2,
+    streams_pb2,
+    validator_pb2,
+    watch_pb2,
+)
 from protocol.units import Digest, Hotkey, UnixMs
 
 MAX_HEADER_BYTES: Final = 1_024
@@ -56,6 +66,51 @@ WIRE_TYPES: Final[dict[type, type[Wire]]] = {
     m.ExplainReply: validator_pb2.ExplainReply,
     m.WatchRequest: watch_pb2.WatchRequest,
     m.WatchReply: watch_pb2.WatchReply,
+    m.NamedValue: streams_pb2.NamedValue,
+    m.Publish: streams_pb2.Publish,
+    m.Touch: streams_pb2.Touch,
+    m.Delete: streams_pb2.Delete,
+    m.Cancel: streams_pb2.Cancel,
+    m.AddLink: streams_pb2.AddLink,
+    m.RemoveLink: streams_pb2.RemoveLink,
+    m.Subscribe: streams_pb2.Subscribe,
+    m.Unsubscribe: streams_pb2.Unsubscribe,
+    m.TransferPoints: streams_pb2.TransferPoints,
+    m.TakeName: streams_pb2.TakeName,
+    m.EndKey: streams_pb2.EndKey,
+    m.StreamActRequest: streams_pb2.StreamActRequest,
+    m.Percentile: streams_pb2.Percentile,
+    m.StreamActReply: streams_pb2.StreamActReply,
+    m.StreamsQuestion: streams_pb2.StreamsQuestion,
+    m.LagsQuestion: streams_pb2.LagsQuestion,
+    m.CdfQuestion: streams_pb2.CdfQuestion,
+    m.BoardQuestion: streams_pb2.BoardQuestion,
+    m.BalanceQuestion: streams_pb2.BalanceQuestion,
+    m.TransactionsQuestion: streams_pb2.TransactionsQuestion,
+    m.PerformanceQuestion: streams_pb2.PerformanceQuestion,
+    m.NoticesQuestion: streams_pb2.NoticesQuestion,
+    m.MailboxQuestion: streams_pb2.MailboxQuestion,
+    m.LinksQuestion: streams_pb2.LinksQuestion,
+    m.StreamReadRequest: streams_pb2.StreamReadRequest,
+    m.StreamSummary: streams_pb2.StreamSummary,
+    m.StreamsAnswer: streams_pb2.StreamsAnswer,
+    m.LagLine: streams_pb2.LagLine,
+    m.LagsAnswer: streams_pb2.LagsAnswer,
+    m.CdfAnswer: streams_pb2.CdfAnswer,
+    m.BoardLine: streams_pb2.BoardLine,
+    m.BoardAnswer: streams_pb2.BoardAnswer,
+    m.BalanceAnswer: streams_pb2.BalanceAnswer,
+    m.TransactionLine: streams_pb2.TransactionLine,
+    m.TransactionsAnswer: streams_pb2.TransactionsAnswer,
+    m.PerformanceLine: streams_pb2.PerformanceLine,
+    m.PerformanceAnswer: streams_pb2.PerformanceAnswer,
+    m.NoticeLine: streams_pb2.NoticeLine,
+    m.NoticesAnswer: streams_pb2.NoticesAnswer,
+    m.LetterLine: streams_pb2.LetterLine,
+    m.MailboxAnswer: streams_pb2.MailboxAnswer,
+    m.LinkLine: streams_pb2.LinkLine,
+    m.LinksAnswer: streams_pb2.LinksAnswer,
+    m.StreamReadReply: streams_pb2.StreamReadReply,
     m.RoundNews: news_pb2.RoundNews,
     m.CloseNews: news_pb2.CloseNews,
 }
@@ -194,8 +249,13 @@ class _Shape:
         self.kind, self.wire = kind, wire
         hints = {k: v for k, v in typing.get_type_hints(kind).items() if v is not typing.ClassVar}
         self._names = tuple(hints)
-        self._writers = [(name, put) for name, hint in hints.items() if (put := _writer(name, hint)) is not None]
-        self._readers = [_reader(name, hint) for name, hint in hints.items()]
+        self._choices = {name: kinds for name, hint in hints.items() if (kinds := _choices(hint))}
+        plain = {name: hint for name, hint in hints.items() if name not in self._choices}
+        self._writers = [(name, put) for name, hint in plain.items() if (put := _writer(name, hint)) is not None]
+        self._readers = [
+            _chooser(name, self._choices[name]) if name in self._choices else _reader(name, hint)
+            for name, hint in hints.items()
+        ]
 
     def write(self, message: object) -> Any:
         return self.wire(**self.given(message))
@@ -205,6 +265,9 @@ class _Shape:
         given = {name: getattr(message, name) for name in self._names}
         for name, put in self._writers:
             given[name] = put(given[name])
+        for name in self._choices:
+            chosen = given.pop(name)
+            given[_member(type(chosen))] = _SHAPES[type(chosen)].given(chosen)
         return given
 
     def read(self, wire: Any) -> Any:
@@ -221,7 +284,7 @@ def _writer(name: str, hint: Any) -> Callable[[Any], Any] | None:
         if typing.get_origin(hint) is tuple:
             return lambda values: [one(value) for value in values]
         return lambda value: None if value is None else one(value)
-    if item is bytes:
+    if item in (bytes, bool, float):
         return None
     check: Callable[[str, Any], Any] = _int64 if item is int else _printable
     if typing.get_origin(hint) is tuple:
@@ -252,6 +315,29 @@ def _reader(name: str, hint: Any) -> Callable[[Any], Any]:
     if item is str:
         return lambda wire: _printable(name, get(wire))
     return get
+
+
+def _choices(hint: Any) -> tuple[type, ...]:
+    """The kinds of part that a field holds one of: its members are a protobuf `oneof` of the field's name."""
+    kinds = typing.get_args(hint) if typing.get_origin(hint) is types.UnionType else ()
+    return kinds if len(kinds) > 1 and all(map(is_dataclass, kinds)) else ()
+
+
+def _member(kind: type) -> str:
+    """The member of a `oneof` that holds this kind: AddLink in `add_link`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+
+
+def _chooser(name: str, kinds: tuple[type, ...]) -> Callable[[Any], Any]:
+    shapes = {_member(kind): _SHAPES[kind] for kind in kinds}
+
+    def read(wire: Any) -> Any:
+        member = wire.WhichOneof(name)
+        if member is None:
+            raise Malformed(f"{name} is missing, or none that is known here", field=name)
+        return shapes[member].read(getattr(wire, member))
+
+    return read
 
 
 def _item(hint: Any) -> Any:

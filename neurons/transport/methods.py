@@ -20,6 +20,8 @@ METHODS: Final[Mapping[Purpose, str]] = MappingProxyType(
         Purpose.STANDINGS: "/augury.v1.Validator/Standings",
         Purpose.EXPLAIN: "/augury.v1.Validator/Explain",
         Purpose.WATCH: "/augury.v1.Validator/Watch",
+        Purpose.STREAM_ACT: "/augury.v1.Validator/StreamAct",
+        Purpose.STREAM_READ: "/augury.v1.Validator/StreamRead",
     }
 )
 """Every request's method. All are unary but Watch, whose replies are a stream."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from protocol.errors import Malformed
@@ -29,3 +30,23 @@ def rows(name: str, values: tuple[object, ...]) -> None:
     """Raises Malformed when there are more rows than a message may hold."""
     if len(values) > MAX_ROWS:
         raise Malformed(f"{name} holds at most {MAX_ROWS} rows, were {len(values)}", field=name)
+
+
+def some_rows(name: str, values: tuple[object, ...]) -> None:
+    """Raises Malformed when there is no row, or more than a message may hold."""
+    if not values:
+        raise Malformed(f"{name} must hold a row", field=name)
+    rows(name, values)
+
+
+def positive(name: str, value: int) -> None:
+    """Raises Malformed unless value is above 0."""
+    if value <= 0:
+        raise Malformed(f"{name} must be positive, was {value}", field=name)
+
+
+def finite(name: str, values: tuple[float, ...]) -> None:
+    """Raises Malformed when a number is not finite, or there are more than a message may hold."""
+    rows(name, values)
+    if not all(map(math.isfinite, values)):
+        raise Malformed(f"{name} must be finite", field=name)

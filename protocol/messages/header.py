@@ -24,6 +24,8 @@ class Purpose(IntEnum):
     STANDINGS = 14
     EXPLAIN = 15
     WATCH = 16
+    STREAM_ACT = 17
+    STREAM_READ = 18
     COMMIT_REPLY = 101
     REVEAL_REPLY = 102
     FEEDBACK_REPLY = 103
@@ -34,6 +36,8 @@ class Purpose(IntEnum):
     STANDINGS_REPLY = 114
     EXPLAIN_REPLY = 115
     WATCH_REPLY = 116
+    STREAM_ACT_REPLY = 117
+    STREAM_READ_REPLY = 118
     BROADCAST = 200
 
     @property

@@ -11,6 +11,8 @@ from protocol.units import DIGEST_BYTES, HOTKEY_BYTES, Digest, Hotkey, Pico, Rou
 
 DType = Literal["float32", "float64"]
 BYTES_OF: Final[dict[str, int]] = {"float32": 4, "float64": 8}
+NO_ROUND: Final = RoundId(bytes(DIGEST_BYTES))
+"""Stands in the receipt of what belongs to no round: scenarios and other acts on open streams."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from protocol.errors import Malformed
-from protocol.messages.checks import MAX_ROWS, SALT_BYTES, rows, sized, text
+from protocol.messages.checks import MAX_ROWS, SALT_BYTES, positive, rows, sized, text
 from protocol.messages.header import Purpose
 from protocol.messages.parts import Answer, Receipt
 from protocol.units import DIGEST_BYTES, HOTKEY_BYTES, Hotkey, Micros, Nano, Pico, RoundId, UnixMs
@@ -37,19 +37,38 @@ class RegisterReply:
 
 @dataclass(frozen=True, slots=True)
 class SubmitRequest:
-    """A pushed submission. `subject` names what it answers: a round id in hex, or a stream or tournament later."""
+    """A pushed submission. `subject` names what it answers: a round id in hex, or a tournament later.
+
+    Standing submissions to open streams name `horizons` instead, such as "70::cop.json": the answer is float64 and has
+    a row of scenarios for each. sequence: the sender's own number, by convention its clock in ms; the latest stands.
+    """
 
     PURPOSE: ClassVar = Purpose.SUBMIT
     kind: str
     subject: str
     salt: bytes
     answer: Answer
+    horizons: tuple[str, ...] = ()
+    sequence: int = 0
 
     def __post_init__(self) -> None:
         text("kind", self.kind, limit=64)
-        text("subject", self.subject)
         if self.salt:
             sized("salt", self.salt, SALT_BYTES)
+        if self.horizons:
+            self._check_horizons()
+        else:
+            text("subject", self.subject)
+
+    def _check_horizons(self) -> None:
+        rows("horizons", self.horizons)
+        for horizon in self.horizons:
+            text("horizons", horizon)
+        if len(set(self.horizons)) < len(self.horizons):
+            raise Malformed("a horizon takes one row of scenarios, and one is named twice", field="horizons")
+        if self.answer.dtype != "float64" or len(self.answer.shape) != 2 or self.answer.shape[0] != len(self.horizons):
+            raise Malformed(f"want float64 of shape ({len(self.horizons)}, scenarios)", field="answer")
+        positive("sequence", self.sequence)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,90 @@ SUMMARY: Final = m.RoundSummary(
     provenance="live",
 )
 
+SCENARIOS: Final = answer_of(np.array([[0.5, 1.0, 1.5], [-1.0, 0.0, 1.0 / 3.0]]))
+ACT_RECEIPT: Final = sign_receipt(
+    "submit",
+    m.NO_ROUND,
+    MINER.hotkey,
+    evidence=b"the raw envelope of a StreamActRequest",
+    received_at_ms=ANCHOR_MS,
+    key=VALIDATOR,
+)
+ACTS: Final[tuple[m.StreamAct, ...]] = (
+    m.Publish(
+        (m.NamedValue("cop.json", b"3.25", Micros(1_000_000)), m.NamedValue("traffic.json", b"-7e-3", Micros(500_000))),
+        with_percentiles=True,
+        with_copulas=True,
+    ),
+    m.Touch(("cop.json", "traffic.json")),
+    m.Delete("cop.json"),
+    m.Cancel(("70::cop.json", "310::cop.json")),
+    m.AddLink("cop.json", 70, "traffic.json"),
+    m.RemoveLink("cop.json", 70, "traffic.json"),
+    m.Subscribe("cop.json", "traffic.json"),
+    m.Unsubscribe("cop.json", "traffic.json"),
+    m.TransferPoints(VALIDATOR.hotkey, Micros(2_500_000)),
+    m.TakeName((987_654_321).to_bytes(8, "big")),
+    m.EndKey(MINER.hotkey, VALIDATOR.hotkey, ANCHOR_MS, bytes([1]) * 64, bytes([2]) * 64),
+)
+READS: Final[tuple[tuple[m.StreamQuestion, m.StreamAnswer], ...]] = (
+    (
+        m.StreamsQuestion("c", 20),
+        m.StreamsAnswer(
+            (
+                m.StreamSummary(
+                    name="cop.json",
+                    owner=MINER.hotkey,
+                    state="live",
+                    incarnation=1,
+                    created_at_ms=ANCHOR_MS,
+                    value_at_ms=UnixMs(ANCHOR_MS + 1),
+                    alive_until_ms=UnixMs(ANCHOR_MS + 345_600_001),
+                    sequence=ANCHOR_MS,
+                    budget_micros=Micros(1_000_000),
+                ),
+            )
+        ),
+    ),
+    (m.LagsQuestion("cop.json", 5), m.LagsAnswer((m.LagLine(ANCHOR_MS, ANCHOR_MS, b"3.25"),))),
+    (m.CdfQuestion("cop.json", 70, "", (3.0, 3.5)), m.CdfAnswer(7, (3.0, 3.5), (0.25, 0.75))),
+    (
+        m.BoardQuestion(category="regular", sponsor=MINER.hotkey.hex(), month="2025-10"),
+        m.BoardAnswer((m.BoardLine(MINER.hotkey, Micros(-42)),)),
+    ),
+    (m.BalanceQuestion(MINER.hotkey), m.BalanceAnswer(Micros(-5), Micros(-4_096_000_000), 12, "Shammy Llama")),
+    (
+        m.TransactionsQuestion(MINER.hotkey, ANCHOR_MS, 50),
+        m.TransactionsAnswer(
+            (
+                m.TransactionLine(
+                    settlement_time_ms=ANCHOR_MS,
+                    amount_micros=Micros(-1_000_000),
+                    budget_micros=Micros(1_000_000),
+                    rule="micro",
+                    stream="cop.json",
+                    delay=70,
+                    value=3.25,
+                    window=0.5,
+                    mass=0.125,
+                    density=0.25,
+                    average=28.125,
+                    submissions_count=450,
+                    submissions_close=56,
+                    stream_owner=VALIDATOR.hotkey.hex(),
+                ),
+            )
+        ),
+    ),
+    (
+        m.PerformanceQuestion(MINER.hotkey),
+        m.PerformanceAnswer((m.PerformanceLine("70::cop.json", Micros(-1_000_000)),)),
+    ),
+    (m.NoticesQuestion("confirm", 10), m.NoticesAnswer((m.NoticeLine("submit", ANCHOR_MS, "70::cop.json"),))),
+    (m.MailboxQuestion("cop.json"), m.MailboxAnswer((m.LetterLine("traffic.json", ANCHOR_MS, b"-7e-3"),))),
+    (m.LinksQuestion("cop.json"), m.LinksAnswer((m.LinkLine("cop.json", 70, "traffic.json"),))),
+)
+
 MESSAGES: Final[tuple[m.Message, ...]] = (
     m.CommitRequest(OPENING),
     m.CommitReply(ROUND, DIGEST),
@@ -116,4 +200,9 @@ MESSAGES: Final[tuple[m.Message, ...]] = (
     m.RoundNews(SUMMARY),
     m.CloseNews("btc-usd-5m", ANCHOR_MS, PriceE8(12_345_678_900_000), ""),
     m.CommitRequest(SESSION_OPENING),
+    m.SubmitRequest("samples", "", b"", SCENARIOS, ("70::cop.json", "310::cop.json"), ANCHOR_MS),
+    *(m.StreamActRequest(ANCHOR_MS, act) for act in ACTS),
+    m.StreamActReply(ACT_RECEIPT, (m.Percentile("cop.json", 70, 0.25),)),
+    *(m.StreamReadRequest(question) for question, _ in READS),
+    *(m.StreamReadReply(ANCHOR_MS, answer) for _, answer in READS),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,13 @@ PRINTABLE = st.characters(exclude_categories=("C", "Z"), include_characters=" ")
 TEXTS = st.text(PRINTABLE, max_size=60)
 NAMES = st.text(PRINTABLE, min_size=1, max_size=60)
 BYTES_32 = st.binary(min_size=32, max_size=32)
-NAME_FIELDS = {"series", "challenge", "software", "model", "endpoint", "kind", "subject"}
+NAME_FIELDS = {
+    "series", "challenge", "software", "model", "endpoint", "kind", "subject", "name", "target", "subscriber", "source",
+}  # fmt: skip
 """Fields that must not be empty where their message checks them; never empty here."""
-POSITIVE_FIELDS = {"sigma_pico", "step_ms", "steps"}
+POSITIVE_FIELDS = {"sigma_pico", "step_ms", "steps", "delay", "sequence", "budget_micros", "amount_micros"}
+LISTS_NOT_EMPTY = {"topics", "names", "horizons"}
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @st.composite
@@ -52,8 +56,28 @@ def openings(draw: st.DrawFn) -> m.Opening:
     return typing.cast("m.Opening", plain)
 
 
+@st.composite
+def submissions(draw: st.DrawFn) -> m.SubmitRequest:
+    """Of one round, or standing ones with a row for each horizon."""
+    one = m.SubmitRequest(draw(NAMES), draw(NAMES), draw(BYTES_32), draw(answers()))
+    horizons = draw(st.lists(NAMES, max_size=3, unique=True))
+    if not horizons:
+        return one
+    numbers = draw(st.lists(FINITE, min_size=2 * len(horizons), max_size=2 * len(horizons)))
+    rows = answer_of(np.array(numbers).reshape(len(horizons), 2))
+    return replace(one, subject="", salt=b"", answer=rows, horizons=tuple(horizons), sequence=draw(POSITIVE))
+
+
+@st.composite
+def cdfs(draw: st.DrawFn) -> m.CdfAnswer:
+    points = draw(st.lists(st.tuples(FINITE, FINITE), max_size=3))
+    return m.CdfAnswer(draw(NUMBERS), tuple(v for v, _ in points), tuple(p for _, p in points))
+
+
 def built(kind: type, **given: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Any instance of a message's dataclass, each field by its type, or as given."""
+    if kind in WHOLE:
+        return WHOLE[kind]
     hints = {k: v for k, v in typing.get_type_hints(kind).items() if v is not typing.ClassVar}
     return st.builds(kind, **{name: given.get(name, _values(name, hint)) for name, hint in hints.items()})
 
@@ -67,20 +91,42 @@ def _values(name: str, hint: Any) -> st.SearchStrategy[Any]:
     if typing.get_origin(hint) is typing.Literal:
         return st.sampled_from(arguments)
     if typing.get_origin(hint) is tuple:
-        least = 1 if name == "topics" else 0
+        least = 1 if name in LISTS_NOT_EMPTY else 0
         return st.lists(_values("series", arguments[0]), min_size=least, max_size=3).map(tuple)
+    if arguments and all(map(is_dataclass, arguments)):
+        return st.one_of(*map(built, arguments))
     if arguments:
         return st.none() | _values(name, arguments[0])
     plain = getattr(hint, "__supertype__", hint)
+    if plain is bool:
+        return st.booleans()
+    if plain is float:
+        return st.floats(0.0, 1.0) if name == "percentile" else FINITE
     if plain is int:
         return st.integers(1, 1_000) if name == "limit" else POSITIVE if name in POSITIVE_FIELDS else NUMBERS
     if plain is bytes:
-        return st.binary(min_size=64, max_size=64) if name == "signature" else BYTES_32
+        return BYTES_OF_FIELD.get(name, BYTES_32)
     if plain is str:
         return NAMES if name in NAME_FIELDS else TEXTS
     return built(plain)
 
 
+_BYTES_64 = st.binary(min_size=64, max_size=64)
+BYTES_OF_FIELD = {
+    "signature": _BYTES_64,
+    "consent": _BYTES_64,
+    "acceptance": _BYTES_64,
+    "nonce": st.binary(min_size=8, max_size=8),
+    "value": NAMES.map(str.encode),
+}
+WHOLE: dict[type, st.SearchStrategy[Any]] = {m.SubmitRequest: submissions(), m.CdfAnswer: cdfs()}
+"""Messages whose fields depend on one another."""
+WHOLE[m.Publish] = st.builds(
+    m.Publish,
+    st.lists(built(m.NamedValue), min_size=1, max_size=3, unique_by=lambda value: value.name).map(tuple),
+    st.booleans(),
+    st.booleans(),
+)
 MESSAGE_KINDS: tuple[type, ...] = typing.get_args(m.Message)
 
 

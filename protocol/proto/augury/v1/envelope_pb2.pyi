@@ -18,6 +18,8 @@ class Purpose(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PURPOSE_STANDINGS: _ClassVar[Purpose]
     PURPOSE_EXPLAIN: _ClassVar[Purpose]
     PURPOSE_WATCH: _ClassVar[Purpose]
+    PURPOSE_STREAM_ACT: _ClassVar[Purpose]
+    PURPOSE_STREAM_READ: _ClassVar[Purpose]
     PURPOSE_COMMIT_REPLY: _ClassVar[Purpose]
     PURPOSE_REVEAL_REPLY: _ClassVar[Purpose]
     PURPOSE_FEEDBACK_REPLY: _ClassVar[Purpose]
@@ -28,6 +30,8 @@ class Purpose(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PURPOSE_STANDINGS_REPLY: _ClassVar[Purpose]
     PURPOSE_EXPLAIN_REPLY: _ClassVar[Purpose]
     PURPOSE_WATCH_REPLY: _ClassVar[Purpose]
+    PURPOSE_STREAM_ACT_REPLY: _ClassVar[Purpose]
+    PURPOSE_STREAM_READ_REPLY: _ClassVar[Purpose]
     PURPOSE_BROADCAST: _ClassVar[Purpose]
 PURPOSE_UNSPECIFIED: Purpose
 PURPOSE_COMMIT: Purpose
@@ -40,6 +44,8 @@ PURPOSE_ROUNDS: Purpose
 PURPOSE_STANDINGS: Purpose
 PURPOSE_EXPLAIN: Purpose
 PURPOSE_WATCH: Purpose
+PURPOSE_STREAM_ACT: Purpose
+PURPOSE_STREAM_READ: Purpose
 PURPOSE_COMMIT_REPLY: Purpose
 PURPOSE_REVEAL_REPLY: Purpose
 PURPOSE_FEEDBACK_REPLY: Purpose
@@ -50,6 +56,8 @@ PURPOSE_ROUNDS_REPLY: Purpose
 PURPOSE_STANDINGS_REPLY: Purpose
 PURPOSE_EXPLAIN_REPLY: Purpose
 PURPOSE_WATCH_REPLY: Purpose
+PURPOSE_STREAM_ACT_REPLY: Purpose
+PURPOSE_STREAM_READ_REPLY: Purpose
 PURPOSE_BROADCAST: Purpose
 
 class Envelope(_message.Message):

@@ -24,16 +24,20 @@ class RegisterReply(_message.Message):
     def __init__(self, registered_at_ms: _Optional[int] = ...) -> None: ...
 
 class SubmitRequest(_message.Message):
-    __slots__ = ("kind", "subject", "salt", "answer")
+    __slots__ = ("kind", "subject", "salt", "answer", "horizons", "sequence")
     KIND_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     SALT_FIELD_NUMBER: _ClassVar[int]
     ANSWER_FIELD_NUMBER: _ClassVar[int]
+    HORIZONS_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     kind: str
     subject: str
     salt: bytes
     answer: _parts_pb2.Answer
-    def __init__(self, kind: _Optional[str] = ..., subject: _Optional[str] = ..., salt: _Optional[bytes] = ..., answer: _Optional[_Union[_parts_pb2.Answer, _Mapping]] = ...) -> None: ...
+    horizons: _containers.RepeatedScalarFieldContainer[str]
+    sequence: int
+    def __init__(self, kind: _Optional[str] = ..., subject: _Optional[str] = ..., salt: _Optional[bytes] = ..., answer: _Optional[_Union[_parts_pb2.Answer, _Mapping]] = ..., horizons: _Optional[_Iterable[str]] = ..., sequence: _Optional[int] = ...) -> None: ...
 
 class SubmitReply(_message.Message):
     __slots__ = ("receipt",)

@@ -65,6 +65,16 @@ class ValidatorStub(object):
                 request_serializer=protocol_dot_proto_dot_augury_dot_v1_dot_envelope__pb2.Envelope.SerializeToString,
                 response_deserializer=protocol_dot_proto_dot_augury_dot_v1_dot_watch__pb2.Frame.FromString,
                 _registered_method=True)
+        self.StreamAct = channel.unary_unary(
+                '/augury.v1.Validator/StreamAct',
+                request_serializer=protocol_dot_proto_dot_augury_dot_v1_dot_envelope__pb2.Envelope.SerializeToString,
+                response_deserializer=protocol_dot_proto_dot_augury_dot_v1_dot_envelope__pb2.Envelope.FromString,
+                _registered_method=True)
+        self.StreamRead = channel.unary_unary(
+                '/augury.v1.Validator/StreamRead',
+                request_serializer=protocol_dot_proto_dot_augury_dot_v1_dot_envelope__pb2.Envelope.SerializeToString,
+                response_deserializer=protocol_dot_proto_dot_augury_dot_v1_dot_envelope__pb2.Envelope.FromString,
+                _registered_method=True)
 
 
 class ValidatorServicer(object):
@@ -112,6 +122,20 @@ class ValidatorServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamAct(self, request, context):
+        """StreamActRequest -> StreamActReply
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StreamRead(self, request, context):
+        """StreamReadRequest -> StreamReadReply
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ValidatorServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -144,6 +168,16 @@ def add_ValidatorServicer_to_server(servicer, server):
                     servicer.Watch,
                     request_deserializer=protocol_dot_proto_dot_augury_dot_v1_dot_envelope__pb2.Envelope.FromString,
                     response_serializer=protocol_dot_proto_dot_augury_dot_v1_dot_watch__pb2.Frame.SerializeToString,
+            ),
+            'StreamAct': grpc.unary_unary_rpc_method_handler(
+                    servicer.StreamAct,
+                    request_deserializer=protocol_dot_proto_dot_augury_dot_v1_dot_envelope__pb2.Envelope.FromString,
+                    response_serializer=protocol_dot_proto_dot_augury_dot_v1_dot_envelope__pb2.Envelope.SerializeToString,
+            ),
+            'StreamRead': grpc.unary_unary_rpc_method_handler(
+                    servicer.StreamRead,
+                    request_deserializer=protocol_dot_proto_dot_augury_dot_v1_dot_envelope__pb2.Envelope.FromString,
+                    response_serializer=protocol_dot_proto_dot_augury_dot_v1_dot_envelope__pb2.Envelope.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -308,6 +342,60 @@ class Validator(object):
             '/augury.v1.Validator/Watch',
             protocol_dot_proto_dot_augury_dot_v1_dot_envelope__pb2.Envelope.SerializeToString,
             protocol_dot_proto_dot_augury_dot_v1_dot_watch__pb2.Frame.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamAct(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/augury.v1.Validator/StreamAct',
+            protocol_dot_proto_dot_augury_dot_v1_dot_envelope__pb2.Envelope.SerializeToString,
+            protocol_dot_proto_dot_augury_dot_v1_dot_envelope__pb2.Envelope.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamRead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/augury.v1.Validator/StreamRead',
+            protocol_dot_proto_dot_augury_dot_v1_dot_envelope__pb2.Envelope.SerializeToString,
+            protocol_dot_proto_dot_augury_dot_v1_dot_envelope__pb2.Envelope.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,155 @@
+"""What anyone asks about open streams: one question of a `StreamReadRequest` at a time.
+
+Notices and mailboxes are told only to the key they belong to, which is the sender; everything else is told to anybody
+whose key signs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from protocol.errors import Malformed
+from protocol.messages.checks import MAX_ROWS, finite, positive, sized, text
+from protocol.messages.header import Purpose
+from protocol.units import HOTKEY_BYTES, Hotkey
+
+
+@dataclass(frozen=True, slots=True)
+class StreamsQuestion:
+    """Streams by name, after one (empty: from the first)."""
+
+    after: str = ""
+    limit: int = MAX_ROWS
+
+    def __post_init__(self) -> None:
+        _check_limit(self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class LagsQuestion:
+    """The newest values of a stream."""
+
+    name: str
+    limit: int = MAX_ROWS
+
+    def __post_init__(self) -> None:
+        text("name", self.name)
+        _check_limit(self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class CdfQuestion:
+    """How the value of a stream `delay` seconds ahead is distributed.
+
+    form: a name of `rules/cdfs.py`, empty for the default.  values: where it is asked, empty for points of its own.
+    """
+
+    name: str
+    delay: int
+    form: str = ""
+    values: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        text("name", self.name)
+        positive("delay", self.delay)
+        finite("values", self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class BoardQuestion:
+    """A leaderboard, as `rules/stream_standings.py` names them; empty or 0 counts everything.
+
+    With a category it is a sponsor's board (sponsor: its hotkey in hex, month: "2026-11"), else that of a stream and a
+    delay in seconds.
+    """
+
+    stream: str = ""
+    delay: int = 0
+    category: str = ""
+    sponsor: str = ""
+    month: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceQuestion:
+    """What a key has, and how much of it it can lose."""
+
+    owner: Hotkey
+
+    def __post_init__(self) -> None:
+        sized("owner", self.owner, HOTKEY_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionsQuestion:
+    """A key's settlements, the newest first, before an instant (0: no bound)."""
+
+    owner: Hotkey
+    before_ms: int = 0
+    limit: int = 50
+
+    def __post_init__(self) -> None:
+        sized("owner", self.owner, HOTKEY_BYTES)
+        _check_limit(self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class PerformanceQuestion:
+    """What a key earned on each horizon."""
+
+    owner: Hotkey
+
+    def __post_init__(self) -> None:
+        sized("owner", self.owner, HOTKEY_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class NoticesQuestion:
+    """The sender's own log: "confirm", "error" or "warning"."""
+
+    kind: str
+    limit: int = MAX_ROWS
+
+    def __post_init__(self) -> None:
+        text("kind", self.kind, limit=64)
+        _check_limit(self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxQuestion:
+    """What the sender's stream was sent by those it subscribes to."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        text("name", self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class LinksQuestion:
+    """The links that a stream has, and those that others have to it."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        text("name", self.name)
+
+
+StreamQuestion = (
+    StreamsQuestion | LagsQuestion | CdfQuestion | BoardQuestion | BalanceQuestion | TransactionsQuestion
+    | PerformanceQuestion | NoticesQuestion | MailboxQuestion | LinksQuestion
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class StreamReadRequest:
+    """One question."""
+
+    PURPOSE: ClassVar = Purpose.STREAM_READ
+    question: StreamQuestion
+
+
+def _check_limit(limit: int) -> None:
+    if not 1 <= limit <= MAX_ROWS:
+        raise Malformed(f"limit must be 1 to {MAX_ROWS}, was {limit}", field="limit")
