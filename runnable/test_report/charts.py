@@ -32,7 +32,7 @@ def differences(trial: Trial, ruled: Sequence[Comparison]) -> list[str]:
             100 * one.gain.value,
             None if one.gain.low is None else 100 * one.gain.low,
             None if one.gain.high is None else 100 * one.gain.high,
-            colour(trial.labels.index(one.first)) if one.verdict in ("better", "worse") else "faint",
+            colour(trial.labels.index(one.first)) if one.verdict in ("better", "worse") else "ref",
             f"{text_of(Figure(one.gain, GAIN))}, {one.verdict}",
         )
         for one in ruled
@@ -130,9 +130,9 @@ def skill_over_time(trial: Trial) -> list[str]:
     epochs, _, _, proven = by_epoch(trial)
     days = epochs.astype(float) * trial.course.params.time.epoch_ms / DAY_MS
     gains = {label: 100 * _trailing(trial, label, days) for label in trial.labels}
-    known = np.concatenate([line[np.isfinite(line)] for line in gains.values()] + [np.zeros(1)])
-    low, high = np.quantile(known, (0.01, 0.99)).tolist()
-    left = _over_days(days, (min(0.0, low), max(1.0, high)), f"gain of the last {TRAILING_DAYS} days", "%")
+    shown = np.concatenate([gains[label][np.isfinite(gains[label])] for label in trial.tested] + [np.zeros(1)])
+    low, high = float(shown.min()) - 2.0, float(shown.max()) + 1.0
+    left = _over_days(days, (low, high), f"gain of the last {TRAILING_DAYS} days", "%")
     right = _over_days(days, (0.0, max(1.0, 100 * float(proven.max()))), "proven skill, as it is paid", "%")
     left.level(0.0)
     for place, label in enumerate(trial.labels):

@@ -48,7 +48,8 @@ def sections_of(trial: Trial, ruled: Sequence[Comparison], pairs: Table) -> list
                 "CRPS is how far a law lay from its outcome; lower is better. Rounds are scored by it.", (),
                 (findings.loss_table(trial), findings.point_table(trial), findings.gain_table(trial)),
                 is_open=True),
-        Section("skill", "Skill over time", "Whether a gain lasted, or came from a few days.",
+        Section("skill", "Skill over time",
+                "Whether a gain lasted, or came from a few days. Lines end where they leave the picture.",
                 tuple(charts.skill_over_time(trial)), (breakdowns.week_table(trial),), "two", everybody),
         Section("fans", "Some forecasts",
                 "Hours chosen by how calm the market was when they were asked, not by how well anybody did. Shades: "

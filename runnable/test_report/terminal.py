@@ -20,7 +20,7 @@ def show(
     console: Console, title: str, sentences: Sequence[Sentence], warnings: Sequence[str], tables: Sequence[Table]
 ) -> None:
     """Everything that is said before the paths of the files."""
-    console.rule(Text(title, style="bold"), align="left")
+    console.print(Text(title, style="bold"))
     for warning in warnings:
         console.print(Text(f"WARNING: {warning}", style="bold yellow"))
     for one in sentences:
