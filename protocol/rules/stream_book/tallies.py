@@ -1,0 +1,85 @@
+"""What settlements add up to: balances, sums of days for boards, performance of keys, volumes of horizons.
+
+All of it is sums, so the order of what is added does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from protocol.rules.ledger import Account, Transaction
+from protocol.rules.points import points_account
+from protocol.rules.stream_book.effects import Settled
+from protocol.rules.stream_names import horizon_name
+from protocol.rules.stream_standings import (
+    FOR_EVER,
+    ROWS,
+    BoardKey,
+    Memory,
+    board_scores,
+    boards_of,
+    performance,
+    ranked,
+    volume_micros,
+)
+from protocol.units import DAY_MS, Micros, UnixMs
+
+
+@dataclass
+class Tallies:
+    """Sums in micro-points.
+
+    balances: by account.  days: board -> day -> owner -> sum.  performed: owner -> (stream, delay) -> sum.
+    volumes: by horizon, as "70::cop.json", everything that moved.
+    """
+
+    balances: dict[Account, Micros] = field(default_factory=dict)
+    days: dict[BoardKey, dict[int, dict[str, Micros]]] = field(default_factory=dict)
+    performed: dict[str, dict[tuple[str, int], Micros]] = field(default_factory=dict)
+    volumes: dict[str, Micros] = field(default_factory=dict)
+
+    def book(self, transactions: Iterable[Transaction]) -> None:
+        """Adds postings; each transaction sums to zero by itself."""
+        for transaction in transactions:
+            for posting in transaction.postings:
+                balance = self.balances.get(posting.account, 0) + posting.amount_micros
+                self.balances[posting.account] = Micros(balance)
+
+    def count(self, settled: Settled) -> None:
+        """Adds what one horizon's settlement moved to the boards, the keys and the volumes."""
+        stream, delay, settlement = settled.name, settled.delay, settled.settlement
+        moved = [pair for pair in zip(settlement.owners, settlement.amounts_micros, strict=True) if pair[1] != 0]
+        if not moved:
+            return
+        day = settled.at_ms // DAY_MS
+        for board in boards_of(stream, delay, sponsor=settled.sponsor, at_ms=settled.at_ms):
+            sums = self.days.setdefault(board, {}).setdefault(day, {})
+            for owner, amount in moved:
+                sums[owner] = Micros(sums.get(owner, 0) + amount)
+        for owner, amount in moved:
+            performed = self.performed.setdefault(owner, {})
+            performed[stream, delay] = Micros(performed.get((stream, delay), 0) + amount)
+        horizon = horizon_name(stream, delay)
+        self.volumes[horizon] = Micros(self.volumes.get(horizon, 0) + volume_micros(settlement))
+
+    def balance(self, owner: str) -> Micros:
+        """An owner's points; 0 before anything moved."""
+        return self.balances.get(points_account(owner), Micros(0))
+
+    def standing(self, owner: str, stream: str, delay: int) -> Micros | None:
+        """An owner's sum on one horizon's board, ever; None when nothing ever moved for it there."""
+        return self.performed.get(owner, {}).get((stream, delay))
+
+    def performance(self, owner: str) -> list[tuple[str, Micros]]:
+        """What a key earned by horizon, the best first."""
+        by_horizon = self.performed.get(owner, {})
+        return performance((stream, delay, amount) for (stream, delay), amount in by_horizon.items())
+
+    def leaderboard(
+        self, board: BoardKey, as_of_ms: UnixMs, *, memory: Memory = FOR_EVER, rows: int = ROWS
+    ) -> list[tuple[str, Micros]]:
+        """A board's places, the best first."""
+        days = self.days.get(board, {})
+        sums = {(board, owner, day): amount for day, by_owner in days.items() for owner, amount in by_owner.items()}
+        return ranked(board_scores(sums, board, as_of_day=as_of_ms // DAY_MS, memory=memory), rows=rows)
