@@ -75,6 +75,8 @@ def try_models(
     console = Console()
     if not console.is_terminal:
         console = Console(width=PLAIN_WIDTH)
+    if out.exists() and not out.is_dir():
+        raise InvalidSetting(f"{out} is a file; --out is a folder", setting="out")
     contenders = contenders_of(_names(tested), _names(beside), _folders(weights or []))
     from_ms, until_ms = instant_ms(since, 0), instant_ms(until, 0)
     warnings = check_unseen(contenders, from_ms, allowed=overlap)

@@ -83,6 +83,12 @@ def test_one_model_alone_can_be_tested_without_points(candles, tmp_path, capsys)
     assert "--no-points" in told["run"]["command"]
 
 
+def test_a_file_in_the_place_of_the_folder_is_refused_before_anything_is_played(candles, tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(InvalidSetting, match="is a file"):
+        _try(candles, tmp_path / "out")
+
+
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
