@@ -68,12 +68,11 @@ class LstmFamily(ModelFamily[LstmConfig]):
 
     def finish(self, network: nn.Module, train: Batches, validation: Batches) -> dict[str, Any]:
         assert isinstance(network, LstmNetwork)
+        # The validation period alone: what was learnt fits the training period too well, and markets change.
         share = _fit_mean_share(network, validation)
-        residuals = []
-        for period in (train, validation):
-            mean, log_scale, outcome = _answers(network, period)
-            residuals.append((outcome - network.mean_share.cpu() * mean) / log_scale.exp())
-        table = tabulate_shape(torch.cat(residuals).numpy().astype(np.float64))
+        mean, log_scale, outcome = _answers(network, validation)
+        residuals = (outcome - network.mean_share.cpu() * mean) / log_scale.exp()
+        table = tabulate_shape(residuals.numpy().astype(np.float64))
         network.residual_shape.copy_(torch.from_numpy(table.astype(np.float32)))
         return {"mean_share": share}
 

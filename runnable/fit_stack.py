@@ -1,7 +1,7 @@
 """Learns the weights of `stack` on a period that its fitted members have not seen.
 
-    python runnable/fit_spread.py datasets/btc datasets/eth --out weights/early --until 2023-10-01
-    python runnable/fit_stack.py datasets/btc datasets/eth --early har=weights/early --out weights/stack
+    python runnable/fit_neural_har.py datasets/btc datasets/eth --out weights/early --until 2023-10-01
+    python runnable/fit_stack.py datasets/btc datasets/eth --early neural_har=weights/early --out weights/stack
 
 The weights stand in card.json, beside what each member alone would have lost.
 """
@@ -30,7 +30,7 @@ from protocol.params import MAIN
 from runnable.generate_historical_data import instant_ms
 from runnable.plain_errors import run_plainly
 
-MEMBERS = ("har", "garch", "ewma")
+MEMBERS = ("neural_har", "garch", "ewma")
 """Of the installed stack: what runs without torch."""
 
 
@@ -40,7 +40,7 @@ def fit(
     early: Annotated[
         list[str], typer.Option(help="NAME=FOLDER: a member's numbers as fitted before --from; repeatable.")
     ],
-    member: Annotated[list[str] | None, typer.Option(help="Members; default: har, garch, ewma.")] = None,
+    member: Annotated[list[str] | None, typer.Option(help="Members; default: neural_har, garch, ewma.")] = None,
     since: Annotated[str, typer.Option("--from", help="First day of the hours that are asked (UTC).")] = "2023-10-01",
     until: Annotated[str, typer.Option(help="Nothing from this day on is looked at (UTC).")] = "2025-01-01",
     every: Annotated[int, typer.Option(min=1, help="Ask every n-th hour.")] = 5,

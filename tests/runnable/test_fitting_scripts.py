@@ -77,10 +77,11 @@ def test_a_period_before_the_recording_is_refused(recording, tmp_path):
 
 
 def test_weights_of_a_stack_are_learnt_and_kept(recording, har, tmp_path):
-    fit_stack([recording], tmp_path, early=[f"har={har}"], since=_day(51 * 288), until=_day(55 * 288), every=8)
+    asked = {"member": ["har", "ewma"], "since": _day(51 * 288), "until": _day(55 * 288), "every": 8}
+    fit_stack([recording], tmp_path, early=[f"har={har}"], **asked)
     (answer,) = models.create("stack", weights=tmp_path).forecast([WINDOW], steps=100, paths=64, seed=1, lead=1)
 
     with pytest.raises(InvalidSetting, match="NAME=FOLDER"):
-        fit_stack([recording], tmp_path, early=[str(har)], since=_day(51 * 288), until=_day(55 * 288), every=8)
+        fit_stack([recording], tmp_path, early=[str(har)], **asked)
     assert "stack" == json.loads((tmp_path / "card.json").read_text())["model"]
     assert (64, 100) == answer.paths.shape

@@ -42,7 +42,7 @@ def test_installed_weights_share_everything_and_saw_nothing_of_2025():
     card = json.loads((INSTALLED_WEIGHTS / "card.json").read_text())
     weights = np.array(card["numbers"]["weights"])
 
-    assert ["har_v1", "garch", "ewma"] == card["settings"]["members"]
+    assert ["neural_har_v1", "garch", "ewma"] == card["settings"]["members"]
     assert "2025-01-01" == card["training"]["until"]
     assert (weights >= 0).all()
     np.testing.assert_allclose(1.0, weights.sum(axis=1))

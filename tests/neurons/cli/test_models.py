@@ -24,7 +24,7 @@ def test_every_model_is_listed_with_its_sentence_and_the_checksum_of_what_it_has
 
     assert 0 == shown.exit_code
     assert "ridge regression" in shown.stdout
-    assert "lstm_v1 torch " + read_any_card(installed_weights("lstm"))["card_sha256"][:8] in " ".join(
+    assert "lstm_v2 torch " + read_any_card(installed_weights("lstm"))["card_sha256"][:8] in " ".join(
         shown.stdout.split()
     )
     assert read_any_card(installed_weights("har"))["card_sha256"] == told["har"]["checksum"]
