@@ -21,9 +21,7 @@ from protocol.rules.derived_streams import MAX_SET, derived_values
 from protocol.rules.ledger import Transaction
 from protocol.rules.percentiles import percentile
 from protocol.rules.points import (
-    bankruptcy_level_micros,
     creation_transaction,
-    distance_to_bankruptcy_micros,
     must_withdraw,
     settlement_transaction,
 )
@@ -233,33 +231,31 @@ def _benchmark(
 def _withdraw_bankrupts(state: BookState, draft: _Draft) -> None:
     """Cancels, on each horizon, who lost there, is bankrupt after everything that this publication moved, and stands
     below -1 on it. The cancellation waits out quarantine like anybody's."""
-    bankrupt = {
-        owner
-        for owner, moved in draft.moved.items()
-        if moved < 0 and distance_to_bankruptcy_micros(_after(state, draft, owner), state.letters.get(owner, 0)) < 0
-    }
-    for settled in draft.settled if bankrupt else ():
-        horizon = state.horizon(settled.name, settled.delay)
-        amounts = zip(settled.settlement.owners, settled.settlement.amounts_micros, strict=True)
-        for owner, amount in amounts:
-            if owner not in bankrupt or amount >= 0 or horizon is None:
+    balance, level, moved = state.tallies.balance, state.level, draft.moved
+    for settled in draft.settled:
+        for owner, amount in zip(settled.settlement.owners, settled.settlement.amounts_micros, strict=True):
+            if amount >= 0 or balance(owner) + moved[owner] >= level(owner):
                 continue
-            earlier = state.tallies.standing(owner, settled.name, settled.delay) or 0
-            letters, newest = state.letters.get(owner, 0), horizon.newest(owner)
-            if newest is None or newest.word.cancels:
-                continue
-            if must_withdraw(_after(state, draft, owner), letters, Micros(earlier + amount)):
-                word = Word(owner, draft.at_ms, LAST_WORD, cancels=True)
-                draft.said.append(
-                    Said(settled.name, settled.incarnation, settled.delay, word, speaker=Speaker.VALIDATOR)
-                )
+            if _must_withdraw(state, draft, settled, owner, amount):
+                draft.said.append(_withdrawal(settled, owner))
                 fields = {"name": settled.name, "delay": str(settled.delay)}
                 notice = _notice(Operation.BANKRUPTCY, draft.at_ms, kind=NoticeKind.WARNING, **fields)
                 draft.notices.append((owner, notice))
 
 
-def _after(state: BookState, draft: _Draft, owner: str) -> Micros:
-    return Micros(state.tallies.balance(owner) + draft.moved[owner])
+def _must_withdraw(state: BookState, draft: _Draft, settled: Settled, owner: str, amount: Micros) -> bool:
+    horizon = state.horizon(settled.name, settled.delay)
+    newest = None if horizon is None else horizon.newest(owner)
+    if newest is None or newest.word.cancels:
+        return False
+    balance = Micros(state.tallies.balance(owner) + draft.moved[owner])
+    standing = Micros((state.tallies.standing(owner, settled.name, settled.delay) or 0) + amount)
+    return must_withdraw(balance, state.letters.get(owner, 0), standing)
+
+
+def _withdrawal(settled: Settled, owner: str) -> Said:
+    word = Word(owner, settled.at_ms, LAST_WORD, cancels=True)
+    return Said(settled.name, settled.incarnation, settled.delay, word, speaker=Speaker.VALIDATOR)
 
 
 def _check_set(offers: Sequence[Offer]) -> None:
@@ -278,10 +274,9 @@ def _check_letters(state: BookState, owner: Hotkey, *, with_copulas: bool) -> No
 def _check_may_create(state: BookState, owner: Hotkey, before: Stream | None, now_ms: UnixMs) -> None:
     """A bankrupt key creates nothing: what bounds the names that one key can take."""
     if state_of(before, now_ms, state.limits) is StreamState.FREE:
-        balance, letters = state.tallies.balance(owner.hex()), state.letters.get(owner.hex(), 0)
-        if distance_to_bankruptcy_micros(balance, letters) < 0:
-            limit = bankruptcy_level_micros(letters)
-            raise InvalidRequest("a bankrupt key creates no stream", reason="bankrupt", limit=limit)
+        level = state.level(owner.hex())
+        if state.tallies.balance(owner.hex()) < level:
+            raise InvalidRequest("a bankrupt key creates no stream", reason="bankrupt", limit=level)
 
 
 def _rule(state: BookState, offer: Offer, after: Stream) -> str:

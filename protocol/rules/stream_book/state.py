@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from protocol.errors import NodeFault
+from protocol.rules.points import bankruptcy_level_micros
 from protocol.rules.quarantine import LIFE_MS
 from protocol.rules.stream_book.effects import EdgeChange, Effects, Request, Said, Taken
 from protocol.rules.stream_book.horizon import Horizon
@@ -16,9 +18,10 @@ from protocol.rules.stream_edges import Link, Links, Message, Subscription, Subs
 from protocol.rules.stream_names import is_derived_name, parse_derived_name
 from protocol.rules.stream_values import LAGS_KEPT, Lag, StreamValue, history_to_keep
 from protocol.rules.streams import NETWORK_LIMITS, Stream, StreamLimits
-from protocol.units import SECOND_MS, UnixMs
+from protocol.units import SECOND_MS, Micros, UnixMs
 
 _BEFORE_ANYTHING: Final = UnixMs(0)
+_level = lru_cache(maxsize=64)(bankruptcy_level_micros)
 _Edge = TypeVar("_Edge", Link, Subscription)
 
 
@@ -133,6 +136,10 @@ class BookState:
         """None where nobody has said anything about this incarnation."""
         record = self.streams.get(name)
         return None if record is None else record.horizons.get(delay)
+
+    def level(self, owner: str) -> Micros:
+        """The balance below which an owner is bankrupt, by the letters of its key's name."""
+        return _level(self.letters.get(owner, 0))
 
     def _take(self, values: Iterable[Taken]) -> None:
         for taken in values:

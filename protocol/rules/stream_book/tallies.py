@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from protocol.rules.ledger import Account, Transaction
 from protocol.rules.points import points_account
@@ -25,26 +26,28 @@ from protocol.rules.stream_standings import (
 )
 from protocol.units import DAY_MS, Micros, UnixMs
 
+_account = lru_cache(maxsize=65_536)(points_account)
+
 
 @dataclass
 class Tallies:
-    """Sums in micro-points.
+    """Sums in micro-points, as plain integers.
 
     balances: by account.  days: board -> day -> owner -> sum.  performed: owner -> (stream, delay) -> sum.
     volumes: by horizon, as "70::cop.json", everything that moved.
     """
 
-    balances: dict[Account, Micros] = field(default_factory=dict)
-    days: dict[BoardKey, dict[int, dict[str, Micros]]] = field(default_factory=dict)
-    performed: dict[str, dict[tuple[str, int], Micros]] = field(default_factory=dict)
-    volumes: dict[str, Micros] = field(default_factory=dict)
+    balances: dict[Account, int] = field(default_factory=dict)
+    days: dict[BoardKey, dict[int, dict[str, int]]] = field(default_factory=dict)
+    performed: dict[str, dict[tuple[str, int], int]] = field(default_factory=dict)
+    volumes: dict[str, int] = field(default_factory=dict)
 
     def book(self, transactions: Iterable[Transaction]) -> None:
         """Adds postings; each transaction sums to zero by itself."""
+        balances = self.balances
         for transaction in transactions:
             for posting in transaction.postings:
-                balance = self.balances.get(posting.account, 0) + posting.amount_micros
-                self.balances[posting.account] = Micros(balance)
+                balances[posting.account] = balances.get(posting.account, 0) + posting.amount_micros
 
     def count(self, settled: Settled) -> None:
         """Adds what one horizon's settlement moved to the boards, the keys and the volumes."""
@@ -56,30 +59,34 @@ class Tallies:
         for board in boards_of(stream, delay, sponsor=settled.sponsor, at_ms=settled.at_ms):
             sums = self.days.setdefault(board, {}).setdefault(day, {})
             for owner, amount in moved:
-                sums[owner] = Micros(sums.get(owner, 0) + amount)
+                sums[owner] = sums.get(owner, 0) + amount
+        where = stream, delay
         for owner, amount in moved:
             performed = self.performed.setdefault(owner, {})
-            performed[stream, delay] = Micros(performed.get((stream, delay), 0) + amount)
+            performed[where] = performed.get(where, 0) + amount
         horizon = horizon_name(stream, delay)
-        self.volumes[horizon] = Micros(self.volumes.get(horizon, 0) + volume_micros(settlement))
+        self.volumes[horizon] = self.volumes.get(horizon, 0) + volume_micros(settlement)
 
     def balance(self, owner: str) -> Micros:
         """An owner's points; 0 before anything moved."""
-        return self.balances.get(points_account(owner), Micros(0))
+        return Micros(self.balances.get(_account(owner), 0))
 
     def standing(self, owner: str, stream: str, delay: int) -> Micros | None:
         """An owner's sum on one horizon's board, ever; None when nothing ever moved for it there."""
-        return self.performed.get(owner, {}).get((stream, delay))
+        standing = self.performed.get(owner, {}).get((stream, delay))
+        return None if standing is None else Micros(standing)
 
     def performance(self, owner: str) -> list[tuple[str, Micros]]:
         """What a key earned by horizon, the best first."""
         by_horizon = self.performed.get(owner, {})
-        return performance((stream, delay, amount) for (stream, delay), amount in by_horizon.items())
+        return performance((stream, delay, Micros(amount)) for (stream, delay), amount in by_horizon.items())
 
     def leaderboard(
         self, board: BoardKey, as_of_ms: UnixMs, *, memory: Memory = FOR_EVER, rows: int = ROWS
     ) -> list[tuple[str, Micros]]:
         """A board's places, the best first."""
         days = self.days.get(board, {})
-        sums = {(board, owner, day): amount for day, by_owner in days.items() for owner, amount in by_owner.items()}
+        sums = {
+            (board, owner, day): Micros(amount) for day, by_owner in days.items() for owner, amount in by_owner.items()
+        }
         return ranked(board_scores(sums, board, as_of_day=as_of_ms // DAY_MS, memory=memory), rows=rows)

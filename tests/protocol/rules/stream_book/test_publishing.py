@@ -1,4 +1,4 @@
-"""A value does everything at once, once for ever: charge, pots, percentiles, derived streams, benchmark, withdrawals."""
+"""A value does everything at once, once for ever: charge, pots, percentiles, derived streams, benchmark."""
 
 from __future__ import annotations
 
