@@ -4,9 +4,9 @@ The regression of `har` gets one more input at each number of steps: by how much
 steps larger than the day's shape has them. A few networks of two layers then say, at knots along the horizon, by how
 much in logarithms that scale should be moved; their mean is taken (a deep ensemble). Single outcomes say too little of
 the scale they were drawn with for networks to learn from: these are trained on how much the candles ahead moved in all
-(`mining_objects/neural_har_fitting.py`). The shape of the law lies halfway between that of outcomes before the fit and
-that which the outcomes of the window itself had, over the scales that the model would have said then: so it follows a
-market that has changed, or was never seen. Paths are made as by `har`. Needs no torch.
+(`mining_objects/neural_har_fitting.py`). The shape of the law lies between that of outcomes before the fit and that which the
+outcomes of the window itself had, over the scales that the model would have said then: so it follows a market that has
+changed, or was never seen. Paths are made as by `har`. Needs no torch.
 
 Sources: Lakshminarayanan, Pritzel & Blundell (2017), arXiv:1612.01474 (deep ensembles); Corsi & Reno (2012),
 doi:10.1080/07350015.2012.663261 (falls raise volatility, over spans as long as HAR's).
@@ -61,7 +61,7 @@ OWN_DAYS: Final = 25
 """Of the window, whose outcomes shape the law too; the days before are for the averages to begin with."""
 OWN_EVERY: Final = 12
 """Steps between them: an hour, so that all stand where T stands within its hour."""
-OWN_TRUST: Final = 0.5
+OWN_TRUST: Final = 2.0 / 3.0
 """Weight of the window's own shape when all its hours are there; with fewer it shrinks in proportion."""
 _LARGEST_DRIFT: Final = 3.0
 _ANCHORS: Final = np.array(ANCHORS)
@@ -137,7 +137,7 @@ class NeuralHar(Har):
         return cls(WeekHarFit(**parts[0]), Networks(**parts[1]))
 
     def law(self, window: Window, season: Floats, lead: int, steps: int) -> tuple[Floats, Floats]:
-        """As for `har`; the shapes are halfway to those of the window's own last weeks."""
+        """As for `har`; the shapes are moved towards those of the window's own last weeks."""
         last = min(len(window), OWN_DAYS * DAY_MS // window.step_ms + 1)
         at = np.arange((last - 1) % OWN_EVERY, last, OWN_EVERY)  # the last of them is the newest row
         simple, level = spread_inputs(window, season, last)
