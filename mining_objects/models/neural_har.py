@@ -4,9 +4,9 @@ The regression of `har` gets one more input at each number of steps: by how much
 steps larger than the day's shape has them. A few networks of two layers then say, at knots along the horizon, by how
 much in logarithms that scale should be moved; their mean is taken (a deep ensemble). Single outcomes say too little of
 the scale they were drawn with for networks to learn from: these are trained on how much the candles ahead moved in all
-(`mining_objects/neural_har_fitting.py`). The shape of the law lies between that of outcomes before the fit and that which the
-outcomes of the window itself had, over the scales that the model would have said then: so it follows a market that has
-changed, or was never seen. Paths are made as by `har`. Needs no torch.
+(`mining_objects/neural_har_fitting.py`). The shape of the law lies between that of outcomes before the fit and that
+which the outcomes of the window itself had, over the scales that the model would have said then: so it follows a market
+that has changed, or was never seen. Paths are made as by `har`. Needs no torch.
 
 Sources: Lakshminarayanan, Pritzel & Blundell (2017), arXiv:1612.01474 (deep ensembles); Corsi & Reno (2012),
 doi:10.1080/07350015.2012.663261 (falls raise volatility, over spans as long as HAR's).
