@@ -5,8 +5,8 @@ steps larger than the day's shape has them. A few networks of two layers then sa
 much in logarithms that scale should be moved; their mean is taken (a deep ensemble). Single outcomes say too little of
 the scale they were drawn with for networks to learn from: these are trained on how much the candles ahead moved in all
 (`mining_objects/neural_har_fitting.py`). The shape of the law lies between that of outcomes before the fit and that
-which the outcomes of the window itself had, over the scales that the model would have said then: so it follows a market
-that has changed, or was never seen. Paths are made as by `har`. Needs no torch.
+which the outcomes of the window itself had, over the scales that the model would have said then: its form, not its
+level, follows a market that has changed or was never seen. Paths are made as by `har`. Needs no torch.
 
 Sources: Lakshminarayanan, Pritzel & Blundell (2017), arXiv:1612.01474 (deep ensembles); Corsi & Reno (2012),
 doi:10.1080/07350015.2012.663261 (falls raise volatility, over spans as long as HAR's).
@@ -32,6 +32,7 @@ from mining_objects.models.har import (
     Har,
     HarFit,
     along_anchors,
+    members_of,
     spread_inputs,
     stretched,
 )
@@ -66,6 +67,7 @@ OWN_TRUST: Final = 2.0 / 3.0
 _LARGEST_DRIFT: Final = 3.0
 _ANCHORS: Final = np.array(ANCHORS)
 _AT_ANCHORS: Final = _ANCHORS - 1
+_MEMBERS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +175,24 @@ def residuals_of(
 
 
 def blended_shapes(fitted: Floats, residuals: Floats, wanted: int) -> Floats:
-    """Shape (anchors, 65): the fitted shapes, moved towards those of the residuals, (n, anchors), `wanted` of them."""
-    shapes = fitted.copy()
+    """Shape (anchors, 65): the fitted shapes, moved towards those of the residuals, (n, anchors), `wanted` of them.
+
+    The mean absolute size of a law stays: the level of so few outcomes is noise, their form is not.
+    """
+    shapes, sizes = fitted.copy(), _mean_sizes(fitted)
     for place, column in enumerate(residuals.T):
         known = column[np.isfinite(column)]
-        if len(known):
-            shapes[place] += OWN_TRUST * min(1.0, len(known) / wanted) * (tabulate_shape(known) - fitted[place])
+        if len(known) and known.any():
+            own = tabulate_shape(known)
+            own *= sizes[place] / _mean_sizes(own[None])[0]
+            shapes[place] += OWN_TRUST * min(1.0, len(known) / wanted) * (own - fitted[place])
     return shapes
+
+
+def _mean_sizes(shapes: Floats) -> Floats:
+    """Shape (n,): the mean absolute value under laws of these shapes, (n, 65)."""
+    sizes: Floats = np.abs(members_of(shapes, _MEMBERS)).mean(axis=1)
+    return sizes
 
 
 def week_over_season(window: Window, anchor: NDArray[np.int64], week: Floats, season: Floats, steps: int) -> Floats:

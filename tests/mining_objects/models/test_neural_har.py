@@ -13,7 +13,7 @@ from mining_objects import models
 from mining_objects.errors import BrokenCheckpoint
 from mining_objects.fitted_cards import save_card
 from mining_objects.installed_weights import installed_weights
-from mining_objects.models.har import ANCHORS, HALF_LIVES, HarFit, scale_ahead, spread_inputs
+from mining_objects.models.har import ANCHORS, HALF_LIVES, HarFit, members_of, scale_ahead, spread_inputs
 from mining_objects.models.neural_har import (
     INPUTS,
     KNOTS,
@@ -72,15 +72,24 @@ def test_without_weights_of_its_own_its_scale_is_that_of_har():
     np.testing.assert_allclose(plain, mine)
 
 
-def test_the_law_of_a_market_unlike_the_fitted_one_moves_two_thirds_of_the_way_to_its_own():
-    fit = _fit()
-    season = fit.season.ravel()
-    wide = replace(fit, shapes=3.0 * fit.shapes)
-    narrow, broad = (NeuralHar(f, _networks()).law(WINDOW, season, 1, 100)[1] for f in (fit, wide))
+def test_the_form_of_the_law_moves_to_that_of_the_windows_outcomes_and_its_level_stays():
+    fitted = np.tile(Z_GRID, (len(ANCHORS), 1))
+    outcomes = 5.0 * np.random.default_rng(8).laplace(size=(600, len(ANCHORS)))
+    shapes = blended_shapes(fitted, outcomes, 600)
 
-    np.testing.assert_allclose((wide.shapes - fit.shapes)[:5] / 3.0, (broad - narrow)[:5], rtol=0.02, atol=1e-9)
-    np.testing.assert_allclose(-broad[:, ::-1], broad, atol=1e-12)
-    assert (np.diff(broad, axis=1) >= 0).all()
+    np.testing.assert_allclose(*(np.abs(members_of(law, 256)).mean(axis=1) for law in (fitted, shapes)), rtol=1e-6)
+    assert (shapes[:, 36] < fitted[:, 36]).all()  # more in the middle,
+    assert (shapes[:, 60] > fitted[:, 60]).all()  # and more far out
+    np.testing.assert_allclose(-shapes[:, ::-1], shapes, atol=1e-9)
+    assert (np.diff(shapes, axis=1) >= 0).all()
+
+
+def test_fewer_outcomes_move_the_law_less():
+    fitted = np.tile(Z_GRID, (len(ANCHORS), 1))
+    outcomes = np.random.default_rng(8).laplace(size=(300, len(ANCHORS)))
+    all_there, half = (blended_shapes(fitted, outcomes, wanted) - fitted for wanted in (300, 600))
+
+    np.testing.assert_allclose(0.5 * all_there, half, atol=1e-12)
 
 
 def test_outcomes_are_held_against_what_would_have_been_said_then():
