@@ -26,7 +26,7 @@ def started(*crawlers: str, letters: int = 13):
     owner, *others = play.named("owner", *crawlers, letters=letters)
     play.value(NAME, owner, 1.0)
     play.wait(60)
-    play.value(NAME, owner, 2.0)
+    play.value(NAME, owner, 2.5)
     return play, owner, others
 
 
@@ -61,7 +61,7 @@ def test_a_value_is_settled_as_the_rule_settles_it_by_who_left_quarantine():
     play.wait(70)
     (settled,) = [one for one in play.value(NAME, owner, 2.1).settled if one.delay == 70]
     owners = [owner.hex(), ann.hex(), bob.hex()]
-    expected = settle(owners, [standing[0].row(), *(sorted(row) for row in rows.values())], 2.1, spread=1.0)
+    expected = settle(owners, [standing[0].row(), *(sorted(row) for row in rows.values())], 2.1, spread=1.5)
     assert expected == settled.settlement
     assert 0 == sum(settled.settlement.amounts_micros)
 
@@ -280,3 +280,61 @@ def test_a_percentile_of_the_reply_is_the_rank_in_the_whole_pool():
     (row,) = [one.row() for one in play.book.standing(NAME, 70, now_ms=play.at_ms)]
     effects = play.value(NAME, owner, 1e9)
     assert Fraction(2 * row.size + 1, 2 * (row.size + 1)) == dict(effects.taken[0].percentiles)[70]
+
+
+def test_the_owners_own_word_stands_until_the_owner_takes_it_back():
+    play, owner, _ = started()
+    play.submit(owner, NAME, 3555, about(2.0))
+    own = play.book.standing(NAME, 3555, now_ms=play.at_ms)
+    for _ in range(100):
+        play.wait(30)
+        play.value(NAME, owner, 2.0)
+    assert own == play.book.standing(NAME, 3555, now_ms=play.at_ms)
+    play.do(play.book.cancel(NAME, 3555, owner, sequence=play.next_sequence(), now_ms=play.wait(30)))
+    play.wait(30)
+    assert (3555, Speaker.BENCHMARK) in [(one.delay, one.speaker) for one in play.value(NAME, owner, 2.0).said]
+
+
+def test_a_word_and_a_value_of_one_instant_may_come_in_any_order():
+    books = []
+    for submits_first in (True, False):
+        play, owner, (ann,) = started("ann")
+        play.wait(10 * 86_400)
+        if submits_first:
+            play.do(play.book.submit([Submission(NAME, 70, about(2.0))], ann, sequence=7, now_ms=play.at_ms))
+        play.do(play.book.publish(NAME, owner, sequence=8, value="3", now_ms=play.at_ms))
+        if not submits_first:
+            play.do(play.book.submit([Submission(NAME, 70, about(2.0))], ann, sequence=7, now_ms=play.at_ms))
+        books.append(play.book)
+    assert books[0] == books[1]
+
+
+def test_what_a_value_creates_counts_towards_its_owners_bankruptcy():
+    play = StreamPlay()
+    owner, ann = play.named("owner", "ann", letters=12)
+    for number in range(8):
+        play.value(f"s{number}.json", owner, 1.0)
+    play.value("last.json", owner, 1.0, budget_micros=MICRO // 10)
+    play.wait(5)
+    play.value("s0.json", owner, 2.0)
+    play.submit(owner, "s0.json", 70, [1e6] * 225)
+    play.submit(ann, "s0.json", 70, about(2.0, 0.1))
+    play.wait(70)
+    assert () == tuple(one for one in play.value("s0.json", owner, 2.0).said if one.speaker is Speaker.VALIDATOR)
+    play.wait(5)
+    effects = play.value("s0.json", owner, 2.0, with_percentiles=True)
+    assert [owner.hex()] == [one.word.owner for one in effects.said if one.speaker is Speaker.VALIDATOR]
+
+
+def test_one_pot_in_twenty_that_nobody_won_is_carried_over_by_the_rule_of_2021():
+    play = StreamPlay()
+    owner, ann = play.named("owner", "ann")
+    play.value(NAME, owner, 1.0, rule="micro2021")
+    play.wait(5)
+    play.submit(ann, NAME, 70, about(1.0))
+    reserves = []
+    for _ in range(100):
+        play.wait(100)
+        effects = play.value(NAME, owner, 1e6)
+        reserves += [one.settlement.reserve_micros for one in effects.settled if one.delay == 70]
+    assert 1 <= sum(reserve != 0 for reserve in reserves) <= 15

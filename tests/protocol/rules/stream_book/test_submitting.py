@@ -160,6 +160,14 @@ def test_links_and_subscriptions_join_streams_and_carry_values():
     assert play.book == play.replayed()
 
 
+def test_the_owner_of_a_links_target_may_take_it_back():
+    play, owner, (ann,) = started("ann")
+    play.value("anns.json", ann, 1.0)
+    play.do(play.book.link(NAME, 70, "anns.json", owner, now_ms=play.at_ms))
+    play.do(play.book.unlink(NAME, 70, "anns.json", ann, now_ms=play.at_ms))
+    assert {} == play.book.links(NAME, 70)
+
+
 def test_a_deleted_stream_takes_its_edges_along():
     play, owner, _ = started()
     play.do(play.book.link(NAME, 70, OTHER, owner, now_ms=play.at_ms))
