@@ -29,10 +29,12 @@ from neurons.records import (
     SubmissionRow,
     Tally,
 )
+from neurons.stream_records import DaySumRow, EvidenceRow, NoticeRow, SettlementRow, StreamChange
 from protocol.errors import NodeFault
 from protocol.messages import Purpose
 from protocol.rules.ledger import Balances, Transaction
 from protocol.rules.skill import BlockSums
+from protocol.rules.stream_records import NoticeKind
 from protocol.units import Digest, Hotkey, PriceE8, RoundId, UnixMs
 
 
@@ -277,6 +279,32 @@ class StoreReader(Protocol):
         """Received at or after from_ms, by time (then by round and validator)."""
         ...
 
+    async def standing_streams(self) -> AsyncIterator[StreamChange]:
+        """All that a node needs of open streams at a start, once, in the order in which it can be taken in.
+
+        First every stream (free names too) with names, successions, and the edges and letters that stand; then, page
+        by page and older ones first, the values and the words of streams as they are now. What retention would let go
+        may be among them. Use as `async for change in await store.standing_streams()`.
+        """
+        ...
+
+    async def day_sums(self) -> Sequence[DaySumRow]:
+        """What each owner earned on each horizon by day; by day, name, delay, sponsor and owner."""
+        ...
+
+    async def settlements(
+        self, *, name: str = "", owner: Hotkey | None = None, before_ms: int | None = None, limit: int = 100
+    ) -> Sequence[SettlementRow]:
+        """Settlements before an instant, newest first (then by name and delay): of a stream, and that an owner was
+        part of."""
+        ...
+
+    async def notices(self, hotkey: Hotkey, kind: NoticeKind, *, limit: int = 100) -> Sequence[NoticeRow]:
+        """A key's log, newest first (then by operation and fields)."""
+        ...
+
+    async def stream_evidence(self, sha256: Digest) -> EvidenceRow | None: ...
+
     async def aclose(self) -> None: ...
 
 
@@ -299,5 +327,12 @@ class Store(StoreReader, Protocol):
         amounts stay), and the drafts of rounds anchored before it; and the sums of sharing windows through a round
         before `sharing_before_ms`, or with a newer row of the same generation through a round before
         `superseded_before_ms`. Returns rows touched by table.
+        """
+        ...
+
+    async def prune_streams(self, *, now_ms: UnixMs, settled_before_ms: int) -> Mapping[str, int]:
+        """Retention of open streams, as neurons/store/retention_streams.py says it. Returns rows dropped by table.
+
+        settled_before_ms: settlements of before then are let go; the sums of their days and their bookings stay.
         """
         ...

@@ -16,6 +16,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Final
 
+from neurons.stream_records import NO_STREAM_CHANGE, StreamChange
 from protocol.messages import Answer
 from protocol.rules.ledger import Transaction
 from protocol.units import Digest, Hotkey, Micros, Nano, Pico, PriceE8, RoundId, UnixMs
@@ -278,6 +279,7 @@ class Change:
     refusals: tuple[RefusalRow, ...] = ()
     drafts: tuple[DraftRow, ...] = ()
     feedback: tuple[FeedbackRow, ...] = ()
+    open_streams: StreamChange = NO_STREAM_CHANGE
 
     def __bool__(self) -> bool:
         return self is not NO_CHANGE and any(_ROWS_OF(self))

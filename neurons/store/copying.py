@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from neurons.ports import Store
 from neurons.records import Change
@@ -13,7 +13,8 @@ ROWS_A_CHANGE: Final = 2_000
 
 
 async def copy_store(source: MemoryStore, target: Store) -> int:
-    """Writes every row of `source` into `target` and returns how many there were.
+    """Writes every row of `source` into `target` and returns how many there were; open streams, which nobody
+    fast-forwards, are left out.
 
     Killed half-way, it may be done again; only refusals, which add up, are then counted twice.
     Raises what `target.apply` raises.
@@ -21,6 +22,7 @@ async def copy_store(source: MemoryStore, target: Store) -> int:
     copied = 0
     for table, rows in source.snapshot():
         while some := tuple(islice(rows, ROWS_A_CHANGE)):
-            await target.apply(Change(**{table: some}))
+            change: dict[str, Any] = {table: some}
+            await target.apply(Change(**change))
             copied += len(some)
     return copied

@@ -31,34 +31,22 @@ from neurons.records import (
     SubmissionRow,
     Tally,
 )
-from neurons.store.errors import RowRefused
+from neurons.store.checking import check_rows
+from neurons.store.memory_streams import MemoryStreams
 from neurons.store.sharing import newest_of, spent
 from protocol.rules.challenges import VALID
 from protocol.rules.ledger import Account, Balances, Transaction, Unit
 from protocol.rules.skill import BlockSums, RoundSkill, add_rounds
 from protocol.units import Digest, Hotkey, Micros, RoundId, UnixMs
 
-INT64: Final = 2**63
-TABLES: Final = tuple(field.name for field in fields(Change))
-INTEGERS: Final = {"int", "UnixMs", "Micros", "Nano", "Pico", "PriceE8"}
+TABLES: Final = tuple(field.name for field in fields(Change) if field.name != "open_streams")
 
 
-def _numbers(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind) if INTEGERS & set(str(field.type).split(" | ")))
-
-
-ROWS: Final = (
-    MetaRow, MinerRow, CloseRow, RoundRow, CommitmentRow, SubmissionRow, ScoreRow, PayRow, EpochRow, SharingRow,
-    Transaction, NonceRow, ReplyRow, RefusalRow, DraftRow, FeedbackRow,
-)  # fmt: skip
-NUMBERS: Final = {kind: _numbers(kind) for kind in ROWS}
-"""The integer fields of each kind of row."""
-
-
-class MemoryStore:
+class MemoryStore(MemoryStreams):
     """The Store port over dicts. `apply` never waits."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._meta: dict[str, str] = {}
         self._miners: dict[Hotkey, MinerRow] = {}
         self._closes: defaultdict[str, dict[int, dict[int, CloseRow]]] = defaultdict(dict)
@@ -87,9 +75,11 @@ class MemoryStore:
     async def apply(self, change: Change) -> None:
         filled = [(name, rows) for name in TABLES if (rows := getattr(change, name))]
         for _, rows in filled:
-            _check(rows)
+            check_rows(rows)
+        self.check_streams(change.open_streams)
         for name, rows in filled:
             self._writers[name](rows)
+        self.write_streams(change.open_streams)
 
     def _write_meta(self, rows: Iterable[MetaRow]) -> None:
         self._meta.update((row.key, row.value) for row in rows)
@@ -146,7 +136,8 @@ class MemoryStore:
 
     def _write_transactions(self, rows: Iterable[Transaction]) -> None:
         for transaction in rows:
-            if self._transactions.setdefault(transaction.id, transaction) is transaction:
+            if transaction.id not in self._transactions:
+                self._transactions[transaction.id] = transaction
                 for posting in transaction.postings:
                     self._balances[posting.account, posting.unit] += posting.amount_micros
 
@@ -363,16 +354,6 @@ class MemoryStore:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
-
-
-def _check(rows: Sequence[Any]) -> None:
-    """Raises RowRefused for a number that SQLite could not keep, so that the twins refuse alike."""
-    names = NUMBERS[type(rows[0])]
-    for row in rows:
-        for name in names:
-            value = getattr(row, name)
-            if value is not None and not (isinstance(value, int) and -INT64 <= value < INT64):
-                raise RowRefused(f"a row cannot be stored: {name} = {value!r} is no 64-bit integer", field=name)
 
 
 def _due_place(row: RoundRow, due_at_ms: int) -> tuple[int, int, str, RoundId]:

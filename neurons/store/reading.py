@@ -6,11 +6,8 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Executable, and_, bindparam, func, select, text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import ColumnElement, and_, bindparam, func, select, text
 
-from neurons.ports import StoreUnavailable
 from neurons.records import (
     CloseRow,
     CommitmentRow,
@@ -30,6 +27,7 @@ from neurons.records import (
 )
 from neurons.store import sums
 from neurons.store.evidence import join
+from neurons.store.reading_streams import StreamReading
 from neurons.store.revisions import newest_closes, revisions_of
 from neurons.store.schema import (
     accounts,
@@ -144,19 +142,8 @@ def _with_joined(challenges: list[Any], rest: list[Any]) -> tuple[Any, ...]:
     return names, *rest, tuple(one[1] for one in challenges if not isinstance(one, str))
 
 
-class Reader:
+class Reader(StreamReading):
     """The reading half of the Store port over one engine."""
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-
-    async def _rows(self, statement: Executable, **values: object) -> Sequence[Any]:
-        try:
-            async with self._engine.connect() as connection:
-                found: Sequence[Any] = (await connection.execute(statement, values)).all()
-                return found
-        except DBAPIError as error:
-            raise StoreUnavailable(f"the database could not be read: {error.orig}", reason=str(error.orig)) from error
 
     async def meta(self) -> Mapping[str, str]:
         return {row.key: row.value for row in await self._rows(select(meta).order_by(meta.c.key))}

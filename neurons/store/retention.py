@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from neurons.store.schema import metadata
+from neurons.store.columns import metadata
 from neurons.store.sharing import SPENT
 
 ROUNDS_A_JOB: Final = 4

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,13 +21,14 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from neurons.ports import StoreUnavailable
 from neurons.records import Change
-from neurons.store import retention
+from neurons.store import retention, retention_streams
 from neurons.store.errors import StoreTooNew
 from neurons.store.lock import DatabaseLock
 from neurons.store.reading import Reader
 from neurons.store.schema import REVISION
 from neurons.store.upgrade import revision_of, upgrade
 from neurons.store.writer import Committer, GroupWriter
+from protocol.units import UnixMs
 
 BUSY_MS: Final = 5_000
 """How long a statement waits for another process's lock (a backup, a person's sqlite3) before it fails."""
@@ -139,6 +141,15 @@ class SqliteStore(Reader):
                 touched[table] = touched.get(table, 0) + rows
             if not dropped:
                 return {table: rows for table, rows in touched.items() if rows}
+
+    async def prune_streams(self, *, now_ms: UnixMs, settled_before_ms: int) -> Mapping[str, int]:
+        touched = Counter(await self._writer.put(retention_streams.drop_expired(now_ms, settled_before_ms)))
+        for drop in (retention_streams.drop_of_streams, retention_streams.drop_notices):
+            after = 0
+            while (done := await self._writer.put(drop(after, now_ms))) is not None:
+                after, dropped = done
+                touched.update(dropped)
+        return {table: rows for table, rows in touched.items() if rows}
 
     async def backup(self, target: Path) -> None:
         """Writes a compact copy of this instant's database to `target` while the node goes on. See `back_up`."""

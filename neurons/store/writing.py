@@ -11,10 +11,6 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Executable, Table
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.sqlite import insert
-
 from neurons.records import (
     Change,
     CloseRow,
@@ -36,6 +32,8 @@ from neurons.records import (
 from neurons.store import schema
 from neurons.store.evidence import Frame, rest_in, split
 from neurons.store.names import Names
+from neurons.store.statements import add_up, insert_once, upsert
+from neurons.store.writing_streams import StreamWriter
 from protocol.rules.ledger import Transaction
 from protocol.units import Hotkey, RoundId
 
@@ -45,50 +43,24 @@ Layout = tuple[str, tuple[int, ...]]
 Form = tuple[Layout | None, Frame | None]
 
 
-def _sql(statement: Executable) -> str:
-    return str(statement.compile(dialect=sqlite.dialect(paramstyle="qmark")))  # type: ignore[attr-defined]
-
-
-def _insert_once(table: Table) -> str:
-    return _sql(insert(table).on_conflict_do_nothing())
-
-
-def _upsert(table: Table) -> str:
-    statement = insert(table)
-    key = [column.name for column in table.primary_key]
-    last = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in key}
-    return _sql(statement.on_conflict_do_update(index_elements=key, set_=last))
-
-
-def _add_refusals() -> str:
-    table = schema.refusals
-    statement = insert(table)
-    return _sql(
-        statement.on_conflict_do_update(
-            index_elements=["hour_ms", "code", "hotkey"],
-            set_={"count": table.c.count + statement.excluded["count"], "detail": statement.excluded["detail"]},
-        )
-    )
-
-
 WRITE: Final = {
-    "meta": _upsert(schema.meta),
-    "miners": _upsert(schema.miners),
-    "closes": _upsert(schema.closes),
-    "rounds": _upsert(schema.rounds),
-    "commitments": _insert_once(schema.commitments),
-    "submissions": _insert_once(schema.submissions),
-    "scores": _upsert(schema.scores),
-    "pays": _upsert(schema.pays),
-    "epochs": _upsert(schema.epochs),
-    "sharing": _upsert(schema.sharing),
-    "nonces": _insert_once(schema.nonces),
-    "replies": _insert_once(schema.replies),
-    "refusals": _add_refusals(),
-    "drafts": _insert_once(schema.drafts),
-    "feedback": _upsert(schema.feedback),
+    "meta": upsert(schema.meta),
+    "miners": upsert(schema.miners),
+    "closes": upsert(schema.closes),
+    "rounds": upsert(schema.rounds),
+    "commitments": insert_once(schema.commitments),
+    "submissions": insert_once(schema.submissions),
+    "scores": upsert(schema.scores),
+    "pays": upsert(schema.pays),
+    "epochs": upsert(schema.epochs),
+    "sharing": upsert(schema.sharing),
+    "nonces": insert_once(schema.nonces),
+    "replies": insert_once(schema.replies),
+    "refusals": add_up(schema.refusals, "count", last=("detail",)),
+    "drafts": insert_once(schema.drafts),
+    "feedback": upsert(schema.feedback),
 }
-HOLD: Final = _insert_once(schema.holding)
+HOLD: Final = insert_once(schema.holding)
 BOOK: Final = (
     "INSERT INTO transactions (transaction_id, at_ms, kind, memo) VALUES (?, ?, ?, ?) "
     "ON CONFLICT (transaction_id) DO NOTHING"
@@ -127,7 +99,10 @@ class RowWriter:
             connection, schema.forms, "dtype", "shape", "before", "after", "last", values_of=_form_values
         )
         self._usual: dict[Layout | None, tuple[Frame, int]] = {}
-        self._names = (self._hotkeys, self._rounds, self._questions, self._accounts, self._forms)
+        self._streams = StreamWriter(connection, self._hotkeys)
+        self._names = (
+            self._hotkeys, self._rounds, self._questions, self._accounts, self._forms, self._streams.names,
+        )  # fmt: skip
         self._encoders: dict[str, Callable[[Iterable[Any]], Tuples]] = {
             "meta": self._meta,
             "miners": self._miners,
@@ -155,6 +130,9 @@ class RowWriter:
         for change in changes:
             for transaction in change.transactions:
                 self._book(transaction)
+        of_streams = [change.open_streams for change in changes if change.open_streams]
+        if of_streams:
+            self._streams.write(of_streams)
 
     def kept(self) -> None:
         """The transaction was committed."""

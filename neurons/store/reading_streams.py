@@ -1,0 +1,257 @@
+"""Tables of open streams into rows: what a start loads, and what is asked about settlements, notices and evidence."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, and_, func, literal_column, select
+
+from neurons.store import schema_streams as schema
+from neurons.store.asking import Asking
+from neurons.store.schema import hotkeys
+from neurons.store.sides import settlement_of, unpack
+from neurons.stream_records import (
+    DaySumRow,
+    EvidenceRow,
+    LetterRow,
+    LinkRow,
+    NameRow,
+    NoticeRow,
+    SettlementRow,
+    StreamChange,
+    StreamRow,
+    StreamValueRow,
+    SubscriptionRow,
+    WordRow,
+)
+from protocol.rules.stream_edges import Link, Subscription
+from protocol.rules.stream_records import Notice, NoticeKind, Operation
+from protocol.rules.streams import Stream
+from protocol.rules.succession import Succession
+from protocol.units import Digest, Hotkey
+
+ROWS_A_PAGE: Final = 2_000
+IDS_A_QUERY: Final = 500
+
+names, targets = schema.stream_names, schema.stream_names.alias("targets")
+owners = hotkeys.alias("owners")
+VALUE_ROWID: Final[ColumnElement[int]] = literal_column("stream_values.rowid")
+WORD_ROWID: Final[ColumnElement[int]] = literal_column("stream_words.rowid")
+
+STREAMS: Final = (
+    select(names.c.name, hotkeys.c.hotkey, *list(schema.streams.c)[2:])
+    .join_from(schema.streams, names, schema.streams.c.stream == names.c.id)
+    .join(hotkeys, schema.streams.c.owner == hotkeys.c.id)
+    .order_by(names.c.name)
+)
+
+
+def _of_standing(table: Any) -> ColumnElement[bool]:
+    """The row belongs to the incarnation that a stream has now."""
+    return and_(
+        schema.streams.c.stream == table.c.stream,
+        schema.streams.c.incarnation == table.c.incarnation,
+        schema.streams.c.deleted == 0,
+    )
+
+
+VALUES: Final = (
+    select(VALUE_ROWID, names.c.name, *list(schema.stream_values.c)[1:])
+    .join_from(schema.stream_values, schema.streams, _of_standing(schema.stream_values))
+    .join(names, schema.stream_values.c.stream == names.c.id)
+    .order_by(VALUE_ROWID)
+    .limit(ROWS_A_PAGE)
+)
+WORDS: Final = (
+    select(
+        WORD_ROWID, names.c.name, schema.stream_words.c.incarnation, schema.stream_words.c.delay, hotkeys.c.hotkey,
+        *list(schema.stream_words.c)[4:],
+    )
+    .join_from(schema.stream_words, schema.streams, _of_standing(schema.stream_words))
+    .join(names, schema.stream_words.c.stream == names.c.id)
+    .join(hotkeys, schema.stream_words.c.owner == hotkeys.c.id)
+    .order_by(WORD_ROWID)
+    .limit(ROWS_A_PAGE)
+)  # fmt: skip
+DAYS: Final = (
+    select(
+        names.c.name, schema.stream_days.c.delay, hotkeys.c.hotkey.label("sponsor"), owners.c.hotkey.label("owner"),
+        schema.stream_days.c.day, schema.stream_days.c.amount_micros, schema.stream_days.c.moved_micros,
+    )
+    .join_from(schema.stream_days, names, schema.stream_days.c.stream == names.c.id)
+    .join(hotkeys, schema.stream_days.c.sponsor == hotkeys.c.id)
+    .join(owners, schema.stream_days.c.owner == owners.c.id)
+    .order_by(schema.stream_days.c.day, names.c.name, schema.stream_days.c.delay, hotkeys.c.hotkey, owners.c.hotkey)
+)  # fmt: skip
+KEY_NAMES: Final = (
+    select(hotkeys.c.hotkey, schema.key_names.c.nonce, schema.key_names.c.letters)
+    .join_from(schema.key_names, hotkeys, schema.key_names.c.hotkey == hotkeys.c.id)
+    .order_by(hotkeys.c.hotkey)
+)
+SUCCESSIONS: Final = (
+    select(hotkeys.c.hotkey, *list(schema.successions.c)[1:])
+    .join_from(schema.successions, hotkeys, schema.successions.c.before == hotkeys.c.id)
+    .order_by(hotkeys.c.hotkey)
+)
+LINKS: Final = (
+    select(names.c.name, schema.stream_links.c.delay, targets.c.name.label("target"))
+    .join_from(schema.stream_links, names, schema.stream_links.c.stream == names.c.id)
+    .join(targets, schema.stream_links.c.target == targets.c.id)
+    .where(schema.stream_links.c.standing == 1)
+    .order_by(names.c.name, schema.stream_links.c.delay, targets.c.name)
+)
+SUBSCRIPTIONS: Final = (
+    select(names.c.name, targets.c.name.label("source"))
+    .join_from(schema.subscriptions, names, schema.subscriptions.c.subscriber == names.c.id)
+    .join(targets, schema.subscriptions.c.source == targets.c.id)
+    .where(schema.subscriptions.c.standing == 1)
+    .order_by(names.c.name, targets.c.name)
+)
+LETTERS: Final = (
+    select(
+        names.c.name, schema.letters.c.incarnation, targets.c.name.label("sender"), schema.letters.c.text,
+        schema.letters.c.at_ms,
+    )
+    .join_from(schema.letters, names, schema.letters.c.mailbox == names.c.id)
+    .join(targets, schema.letters.c.sender == targets.c.id)
+    .join(
+        schema.streams,
+        and_(
+            schema.streams.c.stream == schema.letters.c.mailbox,
+            schema.streams.c.incarnation == schema.letters.c.incarnation,
+            schema.streams.c.deleted == 0,
+        ),
+    )
+    .order_by(names.c.name, targets.c.name)
+)  # fmt: skip
+SETTLEMENTS: Final = (
+    select(names.c.name, hotkeys.c.hotkey.label("sponsor_key"), schema.settlements)
+    .join_from(schema.settlements, names, schema.settlements.c.stream == names.c.id)
+    .join(hotkeys, schema.settlements.c.sponsor == hotkeys.c.id)
+    .order_by(
+        schema.settlements.c.at_ms.desc(), names.c.name, schema.settlements.c.delay,
+        schema.settlements.c.sequence.desc(),
+    )
+)  # fmt: skip
+
+
+class StreamReading(Asking):
+    """The part of the reading half that is about open streams."""
+
+    async def standing_streams(self) -> AsyncIterator[StreamChange]:
+        return self._standing_streams()
+
+    async def _standing_streams(self) -> AsyncIterator[StreamChange]:
+        yield StreamChange(
+            streams=tuple(_stream(row) for row in await self._rows(STREAMS)),
+            names=tuple(NameRow(*row) for row in await self._rows(KEY_NAMES)),
+            successions=tuple(_succession(row) for row in await self._rows(SUCCESSIONS)),
+            links=tuple(LinkRow(Link(*row), standing=True) for row in await self._rows(LINKS)),
+            subscriptions=tuple(
+                SubscriptionRow(Subscription(*row), standing=True) for row in await self._rows(SUBSCRIPTIONS)
+            ),
+            letters=tuple(LetterRow(*row) for row in await self._rows(LETTERS)),
+        )
+        async for values in self._pages(VALUES, VALUE_ROWID, _value):
+            yield StreamChange(values=values)
+        async for words in self._pages(WORDS, WORD_ROWID, _word):
+            yield StreamChange(words=words)
+
+    async def _pages(
+        self, query: Select[Any], rowid: ColumnElement[Any], row_of: Callable[[Any], Any]
+    ) -> AsyncIterator[tuple[Any, ...]]:
+        after = 0
+        while page := await self._rows(query.where(rowid > after)):
+            yield tuple(row_of(row) for row in page)
+            after = page[-1][0]
+
+    async def day_sums(self) -> Sequence[DaySumRow]:
+        return [DaySumRow(*row) for row in await self._rows(DAYS)]
+
+    async def settlements(
+        self, *, name: str = "", owner: Hotkey | None = None, before_ms: int | None = None, limit: int = 100
+    ) -> Sequence[SettlementRow]:
+        query = SETTLEMENTS
+        if name:
+            query = query.where(names.c.name == name)
+        if before_ms is not None:
+            query = query.where(schema.settlements.c.at_ms < before_ms)
+        if owner is None:
+            return await self._settled(await self._rows(query.limit(limit)))
+        known = await self._rows(select(hotkeys.c.id).where(hotkeys.c.hotkey == owner))
+        if not known:
+            return []
+        identity = known[0][0]
+        query = query.where(func.instr(schema.settlements.c.sides, struct.pack("<I", identity)) > 0)
+        found: list[Any] = []
+        offset = 0
+        while len(found) < limit and (page := await self._rows(query.limit(limit).offset(offset))):
+            # The four bytes may also stand across two numbers.
+            found += [row for row in page if identity in unpack(row.sides).owners]
+            offset += len(page)
+        return await self._settled(found[:limit])
+
+    async def _settled(self, rows: Sequence[Any]) -> Sequence[SettlementRow]:
+        wanted = sorted({owner for row in rows for owner in unpack(row.sides).owners})
+        keys: dict[int, bytes] = {}
+        for start in range(0, len(wanted), IDS_A_QUERY):
+            some = select(hotkeys.c.id, hotkeys.c.hotkey).where(hotkeys.c.id.in_(wanted[start : start + IDS_A_QUERY]))
+            keys |= {row.id: row.hotkey for row in await self._rows(some)}
+        return [
+            SettlementRow(
+                row.name, row.incarnation, row.sequence, row.delay, row.sponsor_key, row.at_ms, settlement_of(row, keys)
+            )
+            for row in rows
+        ]
+
+    async def notices(self, hotkey: Hotkey, kind: NoticeKind, *, limit: int = 100) -> Sequence[NoticeRow]:
+        table = schema.notices
+        query = (
+            select(table.c.operation, table.c.at_ms, table.c.fields)
+            .join_from(table, hotkeys, table.c.hotkey == hotkeys.c.id)
+            .where(hotkeys.c.hotkey == hotkey, table.c.kind == kind.value)
+            .order_by(table.c.at_ms.desc(), table.c.operation, table.c.fields)
+            .limit(limit)
+        )
+        return [
+            NoticeRow(hotkey, Notice(kind, Operation(operation), at_ms, tuple(map(tuple, json.loads(fields)))))
+            for operation, at_ms, fields in await self._rows(query)
+        ]
+
+    async def stream_evidence(self, sha256: Digest) -> EvidenceRow | None:
+        table = schema.stream_evidence
+        query = (
+            select(table.c.sha256, hotkeys.c.hotkey, table.c.received_at_ms, table.c.kept_until_ms, table.c.raw)
+            .join_from(table, hotkeys, table.c.hotkey == hotkeys.c.id)
+            .where(table.c.sha256 == sha256)
+        )
+        found = await self._rows(query)
+        return EvidenceRow(*found[0]) if found else None
+
+
+def _stream(row: Any) -> StreamRow:
+    name, owner, incarnation, created_at_ms, budget_micros, sequence, value_at_ms, alive_until_ms, deleted, rule = row
+    stream = Stream(
+        name, owner, incarnation, created_at_ms, budget_micros, sequence, value_at_ms, alive_until_ms, bool(deleted)
+    )
+    return StreamRow(stream, rule)
+
+
+def _succession(row: Any) -> Succession:
+    before, network, after, issued_at_ms, consent, acceptance = row
+    return Succession(network, before, after, issued_at_ms, consent, acceptance)
+
+
+def _value(row: Any) -> StreamValueRow:
+    _, name, incarnation, sequence, at_ms, text, has_lags, evidence = row
+    return StreamValueRow(name, incarnation, sequence, at_ms, text, bool(has_lags), evidence)
+
+
+def _word(row: Any) -> WordRow:
+    _, name, incarnation, delay, owner, received_at_ms, sequence, speaker, cancels, scenarios, evidence = row
+    return WordRow(
+        name, incarnation, delay, owner, received_at_ms, sequence, speaker, bool(cancels), scenarios, evidence
+    )
