@@ -5,8 +5,9 @@ steps larger than the day's shape has them. A few networks of two layers then sa
 much in logarithms that scale should be moved; their mean is taken (a deep ensemble). Single outcomes say too little of
 the scale they were drawn with for networks to learn from: these are trained on how much the candles ahead moved in all
 (`mining_objects/neural_har_fitting.py`). The shape of the law lies between that of outcomes before the fit and that
-which the outcomes of the window itself had, over the scales that the model would have said then: its form, not its
-level, follows a market that has changed or was never seen. Paths are made as by `har`. Needs no torch.
+which the outcomes of the window itself had, over the scales that the model would have said then: its form, and
+its level over the next hour, follow a market that has changed or was never seen. Paths are made as by `har`. Needs no
+torch.
 
 Sources: Lakshminarayanan, Pritzel & Blundell (2017), arXiv:1612.01474 (deep ensembles); Corsi & Reno (2012),
 doi:10.1080/07350015.2012.663261 (falls raise volatility, over spans as long as HAR's).
@@ -177,15 +178,17 @@ def residuals_of(
 def blended_shapes(fitted: Floats, residuals: Floats, wanted: int) -> Floats:
     """Shape (anchors, 65): the fitted shapes, moved towards those of the residuals, (n, anchors), `wanted` of them.
 
-    The mean absolute size of a law stays: the level of so few outcomes is noise, their form is not.
+    Their form follows by OWN_TRUST; their level, the mean absolute size, by as much less as the outcomes overlap: of 100
+    steps so few stand apart that their level is noise.
     """
     shapes, sizes = fitted.copy(), _mean_sizes(fitted)
     for place, column in enumerate(residuals.T):
         known = column[np.isfinite(column)]
         if len(known) and known.any():
-            own = tabulate_shape(known)
-            own *= sizes[place] / _mean_sizes(own[None])[0]
-            shapes[place] += OWN_TRUST * min(1.0, len(known) / wanted) * (own - fitted[place])
+            own, trust = tabulate_shape(known), OWN_TRUST * min(1.0, len(known) / wanted)
+            level = _mean_sizes(own[None])[0] / sizes[place]
+            shapes[place] += trust * (own / level - fitted[place])
+            shapes[place] *= level ** (trust * min(1.0, OWN_EVERY / ANCHORS[place]))
     return shapes
 
 
