@@ -178,8 +178,8 @@ def residuals_of(
 def blended_shapes(fitted: Floats, residuals: Floats, wanted: int) -> Floats:
     """Shape (anchors, 65): the fitted shapes, moved towards those of the residuals, (n, anchors), `wanted` of them.
 
-    Their form follows by OWN_TRUST; their level, the mean absolute size, by as much less as the outcomes overlap: of 100
-    steps so few stand apart that their level is noise.
+    Their form follows by OWN_TRUST; their level, the mean absolute size, by as much less as the outcomes overlap: of
+    100 steps so few stand apart that their level is noise.
     """
     shapes, sizes = fitted.copy(), _mean_sizes(fitted)
     for place, column in enumerate(residuals.T):
