@@ -1,11 +1,13 @@
 """What open streams cost one validator's core: a value among 500 streams, and one value against a crowd.
 
-    python -m tests.benchmarks.bench_streams [--streams 500] [--owners 20] [--minutes 5]
+    python -m tests.benchmarks.bench_streams [--streams 500] [--owners 20] [--minutes 5] [--freeze]
 
 First one value of one stream that many owners predict, at one horizon or at all four, decided and applied.
 Then a network in steady state: every stream takes a value a minute, arrivals spread, and every minute a fifth of the
 owners send anew for all four horizons of every stream, in batches. Timed is the CPU of deciding and of applying, for
 values and for batches; the share is that of one core, all of it at that pace. No store and no wire.
+The worst batch is one that Python's garbage collector interrupts to look at everything that stands; with --freeze what
+stands after the warm-up is taken out of its sight (`gc.freeze`), as a node can.
 Both print, in the same run, the floor of one `numpy.sort` of as many pools (which are kept sorted, never sorted anew).
 Values and scenarios are generated: walks, and normal numbers about their last value.
 """
@@ -13,10 +15,12 @@ Values and scenarios are generated: walks, and normal numbers about their last v
 from __future__ import annotations
 
 import argparse
+import gc
 import hashlib
 import os
 import resource
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -70,7 +74,7 @@ class Network:
         for owner in (*self.publishers, *self.crawlers):
             self.book.apply(self.book.recognise(owner, 13, now_ms=self.at_ms))
 
-    def decide_and_apply(self, timed: Timed | None, decide) -> Effects:
+    def decide_and_apply(self, timed: Timed | None, decide: Callable[[], Effects]) -> Effects:
         started = time.thread_time()
         effects = decide()
         decided = time.thread_time()
@@ -125,10 +129,13 @@ class Network:
         self.at_ms = UnixMs(began + MINUTE_MS)
 
 
-def steady(streams: int, owners: int, minutes: int) -> Table:
+def steady(streams: int, owners: int, minutes: int, *, freeze: bool) -> Table:
     network = Network(streams, owners)
     for number in range(WARMUP_MINUTES):
         network.minute(number, None, None)
+    if freeze:
+        gc.collect()
+        gc.freeze()
     values, batches = Timed(), Timed()
     started = time.thread_time()
     for number in range(minutes):
@@ -197,6 +204,7 @@ def main() -> None:
     parser.add_argument("--owners", type=int, default=20)
     parser.add_argument("--minutes", type=int, default=5, help="minutes timed (default %(default)s)")
     parser.add_argument("--rounds", type=int, default=30, help="values of each crowd (default %(default)s)")
+    parser.add_argument("--freeze", action="store_true", help="freeze what stands after the warm-up")
     options = parser.parse_args()
     console = Console(width=140)
     table = Table(title="one value against a crowd, CPU ms (medians)")
@@ -205,7 +213,7 @@ def main() -> None:
     for owners, delays in ((20, DELAYS), (100, DELAYS), (1_000, DELAYS[:1]), (1_000, DELAYS)):
         table.add_row(*crowd(owners, delays, options.rounds))
     console.print(table)
-    console.print(steady(options.streams, options.owners, options.minutes))
+    console.print(steady(options.streams, options.owners, options.minutes, freeze=options.freeze))
 
 
 if __name__ == "__main__":

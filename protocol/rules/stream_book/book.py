@@ -6,9 +6,9 @@
     (push and reply)
 
 Between deciding and applying no other action may be decided. The same effects applied in the same order to an empty
-book make the same book; that is how a node starts. No clock and no chance in here: instants come as `now_ms`, and what
-a value leaves to chance follows from its publisher's signed sequence number. Owners are the first keys of their lines
-(`succession.origin`), signatures have been checked before.
+book make the same book; a node that starts takes the tables back at once (`StreamBook.of`). No clock and no chance in
+here: instants come as `now_ms`, and what a value leaves to chance follows from its publisher's signed sequence number.
+Owners are the first keys of their lines (`succession.origin`), signatures have been checked before.
 """
 
 from __future__ import annotations
@@ -59,6 +59,16 @@ class StreamBook:
 
     def __init__(self, limits: StreamLimits = NETWORK_LIMITS, *, life_ms: int = LIFE_MS) -> None:
         self._state = BookState(limits, life_ms)
+
+    @classmethod
+    def of(cls, state: BookState) -> StreamBook:
+        """The book of a state that was taken back from stored tables; the state is the book's from then on.
+
+        Words are given to their `Horizon.take` in the order of their receipt.
+        """
+        book = cls(state.limits, life_ms=state.life_ms)
+        book._state = state
+        return book
 
     def __eq__(self, other: object) -> bool:
         return self._state == other._state if isinstance(other, StreamBook) else NotImplemented
@@ -184,6 +194,11 @@ class StreamBook:
     def newest_ms(self) -> UnixMs:
         """The instant of what was applied last."""
         return self._state.newest_ms
+
+    @property
+    def state(self) -> BookState:
+        """Everything, as plain tables; to be read only."""
+        return self._state
 
     @property
     def tallies(self) -> Tallies:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections import deque
+from copy import deepcopy
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.errors import NodeFault
+from protocol.rules.stream_book.book import StreamBook
 from protocol.rules.stream_book.effects import Effects
+from protocol.rules.stream_book.horizon import Horizon
 from protocol.rules.stream_book.state import BookState, StreamRecord
 from protocol.rules.stream_values import lags_to_keep, read_value
 from protocol.rules.streams import Publication, publish
 from protocol.units import UnixMs
-from tests.support.stream_play import StreamPlay, T, key
+from tests.support.stream_play import StreamPlay, T, about, key
 
 
 def record() -> StreamRecord:
@@ -65,3 +70,31 @@ def test_a_deleted_stream_holds_nothing_but_its_owner_and_number():
     kept = state.streams["cop.json"]
     assert ({}, 0, "") == (kept.horizons, len(kept.lags), kept.value.text)
     assert (owner, 1) == (kept.stream.owner, kept.stream.sequence)
+
+
+def test_a_book_taken_back_from_its_tables_decides_alike():
+    play = StreamPlay()
+    owner, ann, bob = play.named("owner", "ann", "bob")
+    play.value("cop.json", owner, 1.0)
+    play.do(play.book.subscribe("cop.json", "rain.json", owner, now_ms=play.wait(5)))
+    for number in range(5):
+        play.submit(ann, "cop.json", 70, about(float(number)))
+        play.submit(bob, "cop.json", 3555, about(float(number)))
+        play.wait(60)
+        play.value("cop.json", owner, number, with_percentiles=True)
+    stored, state = play.book.state, BookState()
+    for name, kept in stored.streams.items():
+        taken = state.streams[name] = StreamRecord(kept.stream, kept.rule, kept.value, deque(kept.lags))
+        for delay, horizon in kept.horizons.items():
+            taken.horizons[delay] = Horizon(delay, count=state.limits.num_predictions)
+            words = [said for words in horizon.words.values() for said in words]
+            for said in sorted(words, key=lambda one: one.order):
+                taken.horizons[delay].take(said)
+    state.newest_ms, state.letters = stored.newest_ms, dict(stored.letters)
+    state.derived, state.answered = deepcopy(stored.derived), dict(stored.answered)
+    state.links, state.subscriptions, state.subscribed = {}, dict(stored.subscriptions), dict(stored.subscribed)
+    state.tallies = deepcopy(stored.tallies)
+    book = StreamBook.of(state)
+    assert play.book == book
+    later = {"sequence": 99, "value": "3", "now_ms": play.wait(3_600), "with_percentiles": True}
+    assert play.book.publish("cop.json", owner, **later) == book.publish("cop.json", owner, **later)
