@@ -43,6 +43,7 @@ WIRE_TYPES: Final[dict[type, type[Wire]]] = {
     m.Opening: parts_pb2.Opening,
     m.Answer: parts_pb2.Answer,
     m.Receipt: parts_pb2.Receipt,
+    m.RefusedPart: parts_pb2.RefusedPart,
     m.CommitRequest: miner_pb2.CommitRequest,
     m.CommitReply: miner_pb2.CommitReply,
     m.RevealRequest: miner_pb2.RevealRequest,

@@ -21,7 +21,7 @@ from protocol.messages.miner import (
     RevealRequest,
 )
 from protocol.messages.news import CloseNews, RoundNews, WatchReply, WatchRequest
-from protocol.messages.parts import BYTES_OF, NO_ROUND, Answer, DType, Opening, Receipt
+from protocol.messages.parts import BYTES_OF, NO_ROUND, Answer, DType, Opening, Receipt, RefusedPart
 from protocol.messages.stream_answers import (
     BalanceAnswer,
     BoardAnswer,
@@ -174,6 +174,7 @@ __all__ = [
     "Publish",
     "Purpose",
     "Receipt",
+    "RefusedPart",
     "RegisterReply",
     "RegisterRequest",
     "RemoveLink",

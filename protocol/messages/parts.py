@@ -93,6 +93,22 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedPart:
+    """A part of a batch that was not taken, though the rest was: for what, and the error that it would have met alone.
+
+    subject: a horizon, or a stream's name.  code: of docs/errors.md.
+    """
+
+    subject: str
+    code: str
+    sentence: str
+
+    def __post_init__(self) -> None:
+        text("subject", self.subject)
+        text("code", self.code, limit=64)
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """A validator's signed word that it took in some evidence at some instant; a third party can check it offline."""
 

@@ -12,7 +12,7 @@ from typing import ClassVar, Final
 from protocol.errors import Malformed
 from protocol.messages.checks import SIGNATURE_BYTES, positive, rows, sized, some_rows, text
 from protocol.messages.header import Purpose
-from protocol.messages.parts import Receipt
+from protocol.messages.parts import Receipt, RefusedPart
 from protocol.units import HOTKEY_BYTES, Hotkey, Micros, UnixMs
 
 MAX_VALUE_BYTES: Final = 100_000
@@ -216,14 +216,16 @@ class Percentile:
 
 @dataclass(frozen=True, slots=True)
 class StreamActReply:
-    """The validator's receipt, with NO_ROUND for its round; of values, where they fell."""
+    """The receipt, with NO_ROUND for its round; of values, where they fell; of a set, what was not taken."""
 
     PURPOSE: ClassVar = Purpose.STREAM_ACT_REPLY
     receipt: Receipt
     percentiles: tuple[Percentile, ...] = ()
+    refused: tuple[RefusedPart, ...] = ()
 
     def __post_init__(self) -> None:
         rows("percentiles", self.percentiles)
+        rows("refused", self.refused)
 
 
 def _texts(name: str, values: tuple[str, ...]) -> None:

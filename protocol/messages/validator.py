@@ -8,7 +8,7 @@ from typing import ClassVar
 from protocol.errors import Malformed
 from protocol.messages.checks import MAX_ROWS, SALT_BYTES, positive, rows, sized, text
 from protocol.messages.header import Purpose
-from protocol.messages.parts import Answer, Receipt
+from protocol.messages.parts import Answer, Receipt, RefusedPart
 from protocol.units import DIGEST_BYTES, HOTKEY_BYTES, Hotkey, Micros, Nano, Pico, RoundId, UnixMs
 
 
@@ -73,10 +73,14 @@ class SubmitRequest:
 
 @dataclass(frozen=True, slots=True)
 class SubmitReply:
-    """The validator's receipt for a pushed submission."""
+    """The validator's receipt for a pushed submission. refused: the rows of a batch that do not stand."""
 
     PURPOSE: ClassVar = Purpose.SUBMIT_REPLY
     receipt: Receipt
+    refused: tuple[RefusedPart, ...] = ()
+
+    def __post_init__(self) -> None:
+        rows("refused", self.refused)
 
 
 @dataclass(frozen=True, slots=True)

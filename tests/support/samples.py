@@ -203,6 +203,7 @@ MESSAGES: Final[tuple[m.Message, ...]] = (
     m.SubmitRequest("samples", "", b"", SCENARIOS, ("70::cop.json", "310::cop.json"), ANCHOR_MS),
     *(m.StreamActRequest(ANCHOR_MS, act) for act in ACTS),
     m.StreamActReply(ACT_RECEIPT, (m.Percentile("cop.json", 70, 0.25),)),
+    m.SubmitReply(ACT_RECEIPT, (m.RefusedPart("70::cop.json", "rate-limited", "at most 64 words wait at a horizon"),)),
     *(m.StreamReadRequest(question) for question, _ in READS),
     *(m.StreamReadReply(ANCHOR_MS, answer) for _, answer in READS),
 )

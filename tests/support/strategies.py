@@ -21,6 +21,7 @@ NAMES = st.text(PRINTABLE, min_size=1, max_size=60)
 BYTES_32 = st.binary(min_size=32, max_size=32)
 NAME_FIELDS = {
     "series", "challenge", "software", "model", "endpoint", "kind", "subject", "name", "target", "subscriber", "source",
+    "code",
 }  # fmt: skip
 """Fields that must not be empty where their message checks them; never empty here."""
 POSITIVE_FIELDS = {"sigma_pico", "step_ms", "steps", "delay", "sequence", "budget_micros", "amount_micros"}

@@ -88,3 +88,13 @@ class Receipt(_message.Message):
     validator: bytes
     signature: bytes
     def __init__(self, step: _Optional[_Union[Step, str]] = ..., round_id: _Optional[bytes] = ..., hotkey: _Optional[bytes] = ..., evidence_sha256: _Optional[bytes] = ..., received_at_ms: _Optional[int] = ..., validator: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class RefusedPart(_message.Message):
+    __slots__ = ("subject", "code", "sentence")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    subject: str
+    code: str
+    sentence: str
+    def __init__(self, subject: _Optional[str] = ..., code: _Optional[str] = ..., sentence: _Optional[str] = ...) -> None: ...

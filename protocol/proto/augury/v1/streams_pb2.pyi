@@ -148,12 +148,14 @@ class Percentile(_message.Message):
     def __init__(self, name: _Optional[str] = ..., delay: _Optional[int] = ..., percentile: _Optional[float] = ...) -> None: ...
 
 class StreamActReply(_message.Message):
-    __slots__ = ("receipt", "percentiles")
+    __slots__ = ("receipt", "percentiles", "refused")
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
     PERCENTILES_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
     receipt: _parts_pb2.Receipt
     percentiles: _containers.RepeatedCompositeFieldContainer[Percentile]
-    def __init__(self, receipt: _Optional[_Union[_parts_pb2.Receipt, _Mapping]] = ..., percentiles: _Optional[_Iterable[_Union[Percentile, _Mapping]]] = ...) -> None: ...
+    refused: _containers.RepeatedCompositeFieldContainer[_parts_pb2.RefusedPart]
+    def __init__(self, receipt: _Optional[_Union[_parts_pb2.Receipt, _Mapping]] = ..., percentiles: _Optional[_Iterable[_Union[Percentile, _Mapping]]] = ..., refused: _Optional[_Iterable[_Union[_parts_pb2.RefusedPart, _Mapping]]] = ...) -> None: ...
 
 class StreamReadRequest(_message.Message):
     __slots__ = ("streams_question", "lags_question", "cdf_question", "board_question", "balance_question", "transactions_question", "performance_question", "notices_question", "mailbox_question", "links_question")

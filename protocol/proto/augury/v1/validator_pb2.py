@@ -27,7 +27,7 @@ from protocol.proto.augury.v1 import parts_pb2 as protocol_dot_proto_dot_augury_
 from protocol.proto.augury.v1 import watch_pb2 as protocol_dot_proto_dot_augury_dot_v1_dot_watch__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(protocol/proto/augury/v1/validator.proto\x12\taugury.v1\x1a\'protocol/proto/augury/v1/envelope.proto\x1a$protocol/proto/augury/v1/parts.proto\x1a$protocol/proto/augury/v1/watch.proto\"7\n\x0fRegisterRequest\x12\x10\n\x08\x65ndpoint\x18\x01 \x01(\t\x12\x12\n\nchallenges\x18\x02 \x03(\t\")\n\rRegisterReply\x12\x18\n\x10registered_at_ms\x18\x01 \x01(\x03\"\x83\x01\n\rSubmitRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0c\n\x04salt\x18\x03 \x01(\x0c\x12!\n\x06\x61nswer\x18\x04 \x01(\x0b\x32\x11.augury.v1.Answer\x12\x10\n\x08horizons\x18\x05 \x03(\t\x12\x10\n\x08sequence\x18\x06 \x01(\x03\"2\n\x0bSubmitReply\x12#\n\x07receipt\x18\x01 \x01(\x0b\x32\x12.augury.v1.Receipt\"c\n\rRoundsRequest\x12\x0e\n\x06series\x18\x01 \x01(\t\x12\x11\n\tchallenge\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x11\n\tbefore_ms\x18\x04 \x01(\x03\x12\r\n\x05limit\x18\x05 \x01(\x03\"\xe2\x01\n\x0cRoundSummary\x12\x10\n\x08round_id\x18\x01 \x01(\x0c\x12\x0e\n\x06series\x18\x02 \x01(\t\x12\x11\n\tchallenge\x18\x03 \x01(\t\x12\x14\n\x0c\x61nchor_at_ms\x18\x04 \x01(\x03\x12\r\n\x05state\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x12\n\nsigma_pico\x18\x07 \x01(\x03\x12\x13\n\x0b\x63ommitments\x18\x08 \x01(\x03\x12\x0f\n\x07\x61nswers\x18\t \x01(\x03\x12\x1a\n\x12\x62\x61seline_loss_nano\x18\n \x01(\x12\x12\x12\n\nprovenance\x18\x0b \x01(\t\"6\n\x0bRoundsReply\x12\'\n\x06rounds\x18\x01 \x03(\x0b\x32\x17.augury.v1.RoundSummary\"5\n\x10StandingsRequest\x12\x0e\n\x06series\x18\x01 \x01(\t\x12\x11\n\tchallenge\x18\x02 \x01(\t\"\xcc\x01\n\x08Standing\x12\x0e\n\x06hotkey\x18\x01 \x01(\x0c\x12\x0e\n\x06rounds\x18\x02 \x01(\x03\x12\r\n\x05valid\x18\x03 \x01(\x03\x12\x0e\n\x06\x62locks\x18\x04 \x01(\x03\x12\x16\n\x0emean_gain_nano\x18\x05 \x01(\x12\x12\x18\n\x10lower_bound_nano\x18\x06 \x01(\x12\x12\x12\n\nskill_nano\x18\x07 \x01(\x12\x12\x16\n\x0e\x61\x63\x63rued_micros\x18\x08 \x01(\x12\x12\x13\n\x0bpaid_micros\x18\t \x01(\x12\x12\x0e\n\x06reason\x18\n \x01(\t\"J\n\x0eStandingsReply\x12\x10\n\x08\x61s_of_ms\x18\x01 \x01(\x03\x12&\n\tstandings\x18\x02 \x03(\x0b\x32\x13.augury.v1.Standing\"2\n\x0e\x45xplainRequest\x12\x10\n\x08round_id\x18\x01 \x01(\x0c\x12\x0e\n\x06hotkey\x18\x02 \x01(\x0c\"W\n\x0b\x45xplainLine\x12\x0f\n\x07section\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\x12\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12\x0c\n\x04note\x18\x05 \x01(\t\"W\n\x0c\x45xplainReply\x12\x10\n\x08round_id\x18\x01 \x01(\x0c\x12\x0e\n\x06hotkey\x18\x02 \x01(\x0c\x12%\n\x05lines\x18\x03 \x03(\x0b\x32\x16.augury.v1.ExplainLine2\xb6\x03\n\tValidator\x12\x34\n\x08Register\x12\x13.augury.v1.Envelope\x1a\x13.augury.v1.Envelope\x12\x32\n\x06Submit\x12\x13.augury.v1.Envelope\x1a\x13.augury.v1.Envelope\x12\x32\n\x06Rounds\x12\x13.augury.v1.Envelope\x1a\x13.augury.v1.Envelope\x12\x35\n\tStandings\x12\x13.augury.v1.Envelope\x1a\x13.augury.v1.Envelope\x12\x33\n\x07\x45xplain\x12\x13.augury.v1.Envelope\x1a\x13.augury.v1.Envelope\x12\x30\n\x05Watch\x12\x13.augury.v1.Envelope\x1a\x10.augury.v1.Frame0\x01\x12\x35\n\tStreamAct\x12\x13.augury.v1.Envelope\x1a\x13.augury.v1.Envelope\x12\x36\n\nStreamRead\x12\x13.augury.v1.Envelope\x1a\x13.augury.v1.Envelopeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(protocol/proto/augury/v1/validator.proto\x12\taugury.v1\x1a\'protocol/proto/augury/v1/envelope.proto\x1a$protocol/proto/augury/v1/parts.proto\x1a$protocol/proto/augury/v1/watch.proto\"7\n\x0fRegisterRequest\x12\x10\n\x08\x65ndpoint\x18\x01 \x01(\t\x12\x12\n\nchallenges\x18\x02 \x03(\t\")\n\rRegisterReply\x12\x18\n\x10registered_at_ms\x18\x01 \x01(\x03\"\x83\x01\n\rSubmitRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0c\n\x04salt\x18\x03 \x01(\x0c\x12!\n\x06\x61nswer\x18\x04 \x01(\x0b\x32\x11.augury.v1.Answer\x12\x10\n\x08horizons\x18\x05 \x03(\t\x12\x10\n\x08sequence\x18\x06 \x01(\x03\"[\n\x0bSubmitReply\x12#\n\x07receipt\x18\x01 \x01(\x0b\x32\x12.augury.v1.Receipt\x12\'\n\x07refused\x18\x02 \x03(\x0b\x32\x16.augury.v1.RefusedPart\"c\n\rRoundsRequest\x12\x0e\n\x06series\x18\x01 \x01(\t\x12\x11\n\tchallenge\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x11\n\tbefore_ms\x18\x04 \x01(\x03\x12\r\n\x05limit\x18\x05 \x01(\x03\"\xe2\x01\n\x0cRoundSummary\x12\x10\n\x08round_id\x18\x01 \x01(\x0c\x12\x0e\n\x06series\x18\x02 \x01(\t\x12\x11\n\tchallenge\x18\x03 \x01(\t\x12\x14\n\x0c\x61nchor_at_ms\x18\x04 \x01(\x03\x12\r\n\x05state\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x12\n\nsigma_pico\x18\x07 \x01(\x03\x12\x13\n\x0b\x63ommitments\x18\x08 \x01(\x03\x12\x0f\n\x07\x61nswers\x18\t \x01(\x03\x12\x1a\n\x12\x62\x61seline_loss_nano\x18\n \x01(\x12\x12\x12\n\nprovenance\x18\x0b \x01(\t\"6\n\x0bRoundsReply\x12\'\n\x06rounds\x18\x01 \x03(\x0b\x32\x17.augury.v1.RoundSummary\"5\n\x10StandingsRequest\x12\x0e\n\x06series\x18\x01 \x01(\t\x12\x11\n\tchallenge\x18\x02 \x01(\t\"\xcc\x01\n\x08Standing\x12\x0e\n\x06hotkey\x18\x01 \x01(\x0c\x12\x0e\n\x06rounds\x18\x02 \x01(\x03\x12\r\n\x05valid\x18\x03 \x01(\x03\x12\x0e\n\x06\x62locks\x18\x04 \x01(\x03\x12\x16\n\x0emean_gain_nano\x18\x05 \x01(\x12\x12\x18\n\x10lower_bound_nano\x18\x06 \x01(\x12\x12\x12\n\nskill_nano\x18\x07 \x01(\x12\x12\x16\n\x0e\x61\x63\x63rued_micros\x18\x08 \x01(\x12\x12\x13\n\x0bpaid_micros\x18\t \x01(\x12\x12\x0e\n\x06reason\x18\n \x01(\t\"J\n\x0eStandingsReply\x12\x10\n\x08\x61s_of_ms\x18\x01 \x01(\x03\x12&\n\tstandings\x18\x02 \x03(\x0b\x32\x13.augury.v1.Standing\"2\n\x0e\x45xplainRequest\x12\x10\n\x08round_id\x18\x01 \x01(\x0c\x12\x0e\n\x06hotkey\x18\x02 \x01(\x0c\"W\n\x0b\x45xplainLine\x12\x0f\n\x07section\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\x12\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12\x0c\n\x04note\x18\x05 \x01(\t\"W\n\x0c\x45xplainReply\x12\x10\n\x08round_id\x18\x01 \x01(\x0c\x12\x0e\n\x06hotkey\x18\x02 \x01(\x0c\x12%\n\x05lines\x18\x03 \x03(\x0b\x32\x16.augury.v1.ExplainLine2\xb6\x03\n\tValidator\x12\x34\n\x08Register\x12\x13.augury.v1.Envelope\x1a\x13.augury.v1.Envelope\x12\x32\n\x06Submit\x12\x13.augury.v1.Envelope\x1a\x13.augury.v1.Envelope\x12\x32\n\x06Rounds\x12\x13.augury.v1.Envelope\x1a\x13.augury.v1.Envelope\x12\x35\n\tStandings\x12\x13.augury.v1.Envelope\x1a\x13.augury.v1.Envelope\x12\x33\n\x07\x45xplain\x12\x13.augury.v1.Envelope\x1a\x13.augury.v1.Envelope\x12\x30\n\x05Watch\x12\x13.augury.v1.Envelope\x1a\x10.augury.v1.Frame0\x01\x12\x35\n\tStreamAct\x12\x13.augury.v1.Envelope\x1a\x13.augury.v1.Envelope\x12\x36\n\nStreamRead\x12\x13.augury.v1.Envelope\x1a\x13.augury.v1.Envelopeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,25 +41,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBMITREQUEST']._serialized_start=273
   _globals['_SUBMITREQUEST']._serialized_end=404
   _globals['_SUBMITREPLY']._serialized_start=406
-  _globals['_SUBMITREPLY']._serialized_end=456
-  _globals['_ROUNDSREQUEST']._serialized_start=458
-  _globals['_ROUNDSREQUEST']._serialized_end=557
-  _globals['_ROUNDSUMMARY']._serialized_start=560
-  _globals['_ROUNDSUMMARY']._serialized_end=786
-  _globals['_ROUNDSREPLY']._serialized_start=788
-  _globals['_ROUNDSREPLY']._serialized_end=842
-  _globals['_STANDINGSREQUEST']._serialized_start=844
-  _globals['_STANDINGSREQUEST']._serialized_end=897
-  _globals['_STANDING']._serialized_start=900
-  _globals['_STANDING']._serialized_end=1104
-  _globals['_STANDINGSREPLY']._serialized_start=1106
-  _globals['_STANDINGSREPLY']._serialized_end=1180
-  _globals['_EXPLAINREQUEST']._serialized_start=1182
-  _globals['_EXPLAINREQUEST']._serialized_end=1232
-  _globals['_EXPLAINLINE']._serialized_start=1234
-  _globals['_EXPLAINLINE']._serialized_end=1321
-  _globals['_EXPLAINREPLY']._serialized_start=1323
-  _globals['_EXPLAINREPLY']._serialized_end=1410
-  _globals['_VALIDATOR']._serialized_start=1413
-  _globals['_VALIDATOR']._serialized_end=1851
+  _globals['_SUBMITREPLY']._serialized_end=497
+  _globals['_ROUNDSREQUEST']._serialized_start=499
+  _globals['_ROUNDSREQUEST']._serialized_end=598
+  _globals['_ROUNDSUMMARY']._serialized_start=601
+  _globals['_ROUNDSUMMARY']._serialized_end=827
+  _globals['_ROUNDSREPLY']._serialized_start=829
+  _globals['_ROUNDSREPLY']._serialized_end=883
+  _globals['_STANDINGSREQUEST']._serialized_start=885
+  _globals['_STANDINGSREQUEST']._serialized_end=938
+  _globals['_STANDING']._serialized_start=941
+  _globals['_STANDING']._serialized_end=1145
+  _globals['_STANDINGSREPLY']._serialized_start=1147
+  _globals['_STANDINGSREPLY']._serialized_end=1221
+  _globals['_EXPLAINREQUEST']._serialized_start=1223
+  _globals['_EXPLAINREQUEST']._serialized_end=1273
+  _globals['_EXPLAINLINE']._serialized_start=1275
+  _globals['_EXPLAINLINE']._serialized_end=1362
+  _globals['_EXPLAINREPLY']._serialized_start=1364
+  _globals['_EXPLAINREPLY']._serialized_end=1451
+  _globals['_VALIDATOR']._serialized_start=1454
+  _globals['_VALIDATOR']._serialized_end=1892
 # @@protoc_insertion_point(module_scope)

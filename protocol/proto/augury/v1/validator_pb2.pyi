@@ -40,10 +40,12 @@ class SubmitRequest(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., subject: _Optional[str] = ..., salt: _Optional[bytes] = ..., answer: _Optional[_Union[_parts_pb2.Answer, _Mapping]] = ..., horizons: _Optional[_Iterable[str]] = ..., sequence: _Optional[int] = ...) -> None: ...
 
 class SubmitReply(_message.Message):
-    __slots__ = ("receipt",)
+    __slots__ = ("receipt", "refused")
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
     receipt: _parts_pb2.Receipt
-    def __init__(self, receipt: _Optional[_Union[_parts_pb2.Receipt, _Mapping]] = ...) -> None: ...
+    refused: _containers.RepeatedCompositeFieldContainer[_parts_pb2.RefusedPart]
+    def __init__(self, receipt: _Optional[_Union[_parts_pb2.Receipt, _Mapping]] = ..., refused: _Optional[_Iterable[_Union[_parts_pb2.RefusedPart, _Mapping]]] = ...) -> None: ...
 
 class RoundsRequest(_message.Message):
     __slots__ = ("series", "challenge", "state", "before_ms", "limit")
