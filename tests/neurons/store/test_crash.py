@@ -12,8 +12,10 @@ import pytest
 
 from neurons.store.errors import StoreInUse
 from neurons.store.sqlite import SqliteStore
+from neurons.stream_records import SettlementRow
 from protocol.rules.ledger import AUG
 from tests.support.rows import a_nonce, a_round, a_submission, a_transaction, hotkey_of, round_id_of
+from tests.support.stream_rows import a_stream, a_value, a_word, name_of
 
 ROOT = Path(__file__).parents[3]
 WRITER = Path(__file__).with_name("writes_until_killed.py")
@@ -27,6 +29,23 @@ def start_writer(path: Path) -> subprocess.Popen[str]:
         text=True,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
+
+
+async def check_streams(store: SqliteStore, numbers: list[int]) -> None:
+    """A value is there with its stream, the words, the settlement and the sums of the day, or nothing of it is."""
+    pages = [page async for page in await store.standing_streams()]
+    assert {a_stream(n) for n in numbers} == {row for page in pages for row in page.streams}
+    assert {a_value(n, 1) for n in numbers} == {row for page in pages for row in page.values}
+    assert {a_word(n, 1, 1) for n in numbers} == {row for page in pages for row in page.words}
+    settled = await store.settlements(limit=10**6)
+    assert sorted(name_of(n) for n in numbers) == sorted(row.name for row in settled)
+    sides = [(row.name, owner, amount) for row in settled for owner, amount in moved(row) if amount]
+    sums = [(line.name, line.owner.hex(), line.amount_micros) for line in await store.day_sums()]
+    assert sorted(sides) == sorted(sums)
+
+
+def moved(row: SettlementRow) -> list[tuple[str, int]]:
+    return list(zip(row.settlement.owners, row.settlement.amounts_micros, strict=True))
 
 
 @pytest.mark.processes
@@ -55,6 +74,7 @@ def test_everything_acknowledged_before_a_sigkill_is_there_after_it(tmp_path):
             assert {("pool", AUG): -len(numbers), ("miner", AUG): len(numbers)} == await store.balances()
             nonces = [a_nonce(1, n, expires_at_ms=10**15).nonce for n in numbers]
             assert sorted(nonces) == [row.nonce for row in await store.live_nonces(now_ms=0)]
+            await check_streams(store, numbers)
             assert {} == await store.wrong_balances()
             assert {} == await store.dangling_names()
 

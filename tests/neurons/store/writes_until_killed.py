@@ -8,7 +8,9 @@ from pathlib import Path
 
 from neurons.records import Change
 from neurons.store.sqlite import SqliteStore
+from neurons.stream_records import StreamChange
 from tests.support.rows import a_nonce, a_round, a_submission, a_transaction
+from tests.support.stream_rows import a_settlement, a_stream, a_value, a_word
 
 
 async def write_for_ever(path: Path) -> None:
@@ -23,6 +25,12 @@ async def write_for_ever(path: Path) -> None:
                     submissions=(a_submission(number, 1), a_submission(number, 2)),
                     transactions=(a_transaction(f"t{number}", {"pool": -1, "miner": 1}),),
                     nonces=(a_nonce(1, number, expires_at_ms=10**15),),
+                    open_streams=StreamChange(
+                        streams=(a_stream(number),),
+                        values=(a_value(number, 1),),
+                        settlements=(a_settlement(number, 3),),
+                        words=(a_word(number, 1, 1),),
+                    ),
                 )
             )
             print(number, flush=True)
