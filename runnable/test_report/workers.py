@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import TypeVar
 
 JobT = TypeVar("JobT")
@@ -42,4 +44,13 @@ def in_processes(
 def _begin(begin: Callable[[SharedT], None], shared: SharedT) -> None:
     """A process's start. Ctrl-C at a terminal reaches it too, and ends it at once and without a word."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     begin(shared)
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed can stop nobody: its processes would wait for work for ever."""
+    parent = parent_process()
+    assert parent is not None, "only child processes begin"
+    parent.join()
+    os._exit(1)

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
+
+import psutil
 import pytest
 
 from runnable.test_report.workers import in_processes
@@ -28,3 +34,25 @@ def test_results_come_in_the_order_of_the_jobs(count):
 def test_a_job_that_fails_ends_the_work_with_its_own_error():
     with pytest.raises(ValueError, match="unlucky"):
         list(in_processes(2, _work, range(12, 40), begin=_begin, shared=7))
+
+
+def _say_who_and_stay(job: int) -> int:
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+    return job
+
+
+def hold_two_processes() -> None:
+    """What the process does that the test below kills."""
+    list(in_processes(2, _say_who_and_stay, range(2), begin=_begin, shared=7))
+
+
+@pytest.mark.processes
+def test_a_parent_that_is_killed_leaves_no_process_behind():
+    program = "from tests.runnable.test_report.test_workers import hold_two_processes; hold_two_processes()"
+    main_guard = f"if __name__ == '__main__':\n    {program}"
+    with subprocess.Popen([sys.executable, "-c", main_guard], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        workers = [psutil.Process(int(parent.stdout.readline())) for _ in range(2)]
+        parent.kill()
+    assert [] == psutil.wait_procs(workers, timeout=20)[1]
