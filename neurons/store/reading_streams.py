@@ -39,6 +39,7 @@ IDS_A_QUERY: Final = 500
 names, targets = schema.stream_names, schema.stream_names.alias("targets")
 owners = hotkeys.alias("owners")
 VALUE_ROWID: Final[ColumnElement[int]] = literal_column("stream_values.rowid")
+SETTLEMENT_ROWID: Final[ColumnElement[int]] = literal_column("settlements.rowid")
 WORD_ROWID: Final[ColumnElement[int]] = literal_column("stream_words.rowid")
 
 STREAMS: Final = (
@@ -185,7 +186,11 @@ class StreamReading(Asking):
         if not known:
             return []
         identity = known[0][0]
-        query = query.where(func.instr(schema.settlements.c.sides, struct.pack("<I", identity)) > 0)
+        newest = (await self._rows(select(func.max(SETTLEMENT_ROWID)).select_from(schema.settlements)))[0][0] or 0
+        # What is settled meanwhile must not move the pages.
+        query = query.where(
+            SETTLEMENT_ROWID <= newest, func.instr(schema.settlements.c.sides, struct.pack("<I", identity)) > 0
+        )
         found: list[Any] = []
         offset = 0
         while len(found) < limit and (page := await self._rows(query.limit(limit).offset(offset))):
