@@ -159,10 +159,10 @@ class BookState:
         self.streams[name] = StreamRecord(record.stream, record.rule, StreamValue("", record.value.kind))
 
     def edges_of(self, name: str) -> list[Link | Subscription]:
-        """Every link and subscription that goes out of a stream or into it."""
-        links = [link for table in self.links.values() for link in table if name in (link.name, link.target)]
-        out = self.subscriptions.get(name, frozenset())
-        return [*links, *out, *self.subscribed.get(name, frozenset())]
+        """Every link and subscription that goes out of a stream or into it, in one order for everybody."""
+        links = {link for table in self.links.values() for link in table if name in (link.name, link.target)}
+        out, into = self.subscriptions.get(name, frozenset()), self.subscribed.get(name, frozenset())
+        return [*sorted(links), *sorted(out | into)]
 
     def _hear(self, words: Iterable[Said]) -> None:
         for said in words:

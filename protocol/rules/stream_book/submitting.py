@@ -111,8 +111,8 @@ def decide_deletion(state: BookState, name: str, *, by: Hotkey, now_ms: UnixMs) 
     deleted = [delete(state.stream(name), by=by, now_ms=now_ms, limits=state.limits)]
     for derived in _derived(state, name, by, now_ms):
         deleted.append(delete(derived, by=by, now_ms=now_ms, limits=state.limits))
-    edges = {edge for stream in deleted for edge in state.edges_of(stream.name)}
-    gone = tuple(EdgeChange(edge, is_there=False) for edge in sorted(edges, key=repr))
+    edges = dict.fromkeys(edge for stream in deleted for edge in state.edges_of(stream.name))
+    gone = tuple(EdgeChange(edge, is_there=False) for edge in edges)
     return Effects(now_ms, streams=tuple(deleted), edges=gone)
 
 

@@ -11,6 +11,7 @@ from protocol.errors import InvalidRequest, NotFound
 from protocol.rules.points import POINTS, POINTS_LOST
 from protocol.rules.stream_book.horizon import MAX_WAITING
 from protocol.rules.stream_book.submitting import MAX_BATCH, Submission
+from protocol.rules.stream_edges import Link, Subscription
 from protocol.rules.stream_names import DELAYS
 from protocol.rules.stream_records import NoticeKind
 from protocol.units import MICRO
@@ -173,7 +174,9 @@ def test_a_deleted_stream_takes_its_edges_along():
     play.do(play.book.link(NAME, 70, OTHER, owner, now_ms=play.at_ms))
     play.do(play.book.link(OTHER, 70, NAME, owner, now_ms=play.at_ms))
     play.do(play.book.subscribe(OTHER, NAME, owner, now_ms=play.at_ms))
-    play.do(play.book.delete(NAME, owner, now_ms=play.at_ms))
+    effects = play.do(play.book.delete(NAME, owner, now_ms=play.at_ms))
+    links = [Link(NAME, 70, OTHER), Link(OTHER, 70, NAME)]
+    assert [*links, Subscription(OTHER, NAME)] == [change.edge for change in effects.edges]
     assert ({}, [], []) == (play.book.links(OTHER, 70), play.book.backlinks(OTHER), play.book.sources(OTHER))
 
 
