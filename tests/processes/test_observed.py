@@ -67,7 +67,9 @@ def test_a_validators_page_shows_its_rounds_answers_refusals_venues_latencies_an
         return seen if all(seen.get(name, 0) > 0 for name in wanted) else None
 
     seen = town.until(all_there, "everything is on the page")
-    assert {"store", "calls", "watchers", "conversations"} == {name[1] for name in seen if name[0] == "augury_queue_depth"}
+    assert {"store", "calls", "watchers", "conversations"} == {
+        name[1] for name in seen if name[0] == "augury_queue_depth"
+    }
     assert all(seen["augury_venue_age_seconds", "BTC-USD", venue] < OLDEST_AGE_S for venue in town.venue_ports)
     held = town.validator.rounds()
     shown = sum(value for name, value in seen.items() if name[0] == "augury_rounds")
