@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from typing import TypeVar
 
@@ -35,15 +36,31 @@ def in_processes(
     context = get_context("spawn")
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(begin, shared))
     try:
-        for future in [pool.submit(work, job) for job in jobs]:
+        with _ctrl_c_waits():
+            futures = [pool.submit(work, job) for job in jobs]
+        for future in futures:
             yield future.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
+@contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """Ctrl-C is heard after the block, and by processes that are started in it once they have begun.
+
+    An interpreter that hears it while it loads would print a traceback.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin(begin: Callable[[SharedT], None], shared: SharedT) -> None:
     """A process's start. Ctrl-C at a terminal reaches it too, and ends it at once and without a word."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
     begin(shared)
 
