@@ -97,6 +97,8 @@ class _Line:
 
     async def ask(self, purpose: Purpose, envelope: bytes, timeout_s: float) -> bytes:
         """As a turn of the conversation that is open, or of a new one; singly with a peer that holds none."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout_s
         if not self.singly:
             if self.conversation is None or self.conversation.over:
                 self.conversation = Conversation(self.channel, self.endpoint)
@@ -104,7 +106,7 @@ class _Line:
                 return await self.conversation.ask(purpose, envelope, timeout_s=timeout_s)
             except NotHeld as declined:
                 self.singly = not declined.ever
-        return await self.unary(purpose)(envelope, timeout=timeout_s)
+        return await self.unary(purpose)(envelope, timeout=max(0.0, until - loop.time()))
 
     async def close(self) -> None:
         if self.conversation is not None:

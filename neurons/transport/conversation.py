@@ -81,8 +81,9 @@ class Conversation:
 
     def _expire(self, number: int, timeout_s: float) -> None:
         answer = self._waiting[number]
-        if not answer.done():
-            answer.set_exception(unreachable(self._endpoint, "timeout", f"no answer within {timeout_s:g} s"))
+        if answer.done():
+            return  # it came at the last moment
+        answer.set_exception(unreachable(self._endpoint, "timeout", f"no answer within {timeout_s:g} s"))
         self._forget(number)
         if not self._waiting:
             self.end(lambda: unreachable(self._endpoint, "timeout", "the conversation was given up"))
@@ -128,6 +129,6 @@ class Conversation:
     def _why(self, refusal: Refusal) -> Exception:
         if not self._heard and refusal.status is grpc.StatusCode.UNIMPLEMENTED:
             return NotHeld(ever=False)
-        if not self._heard and refusal.code == Overloaded.code:
-            return NotHeld(ever=True)
+        if not self._heard and (refusal.code == Overloaded.code or refusal.status is grpc.StatusCode.INTERNAL):
+            return NotHeld(ever=True)  # a write that meets the stream's end hides the peer's reason behind INTERNAL
         return error_of(refusal, endpoint=self._endpoint)

@@ -33,3 +33,12 @@ def test_a_nodes_products_take_one_thread_unless_somebody_wants_more(node, given
 def test_a_node_imports_them_before_everything_else(node):
     imports = [line for line in tree(ROOT / "neurons" / f"{node}.py").body if type(line).__name__.startswith("Import")]
     assert "neurons.library_defaults" == imports[1].names[0].name
+
+
+@pytest.mark.parametrize("node", ["validator", "miner"])
+def test_a_node_loads_no_rich_and_leaves_it_to_whoever_wants_it(node):
+    program = f"import sys, neurons.{node}; print('rich' in sys.modules); import rich; print(rich.__name__)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ["False", "rich"] == done.stdout.split()

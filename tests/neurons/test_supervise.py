@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from neurons.supervise import BUG, CUT_OFF, DONE, FAULT, leaves, report, run_until_stopped
 from protocol.errors import InvalidSetting, NodeFault
+from tests.support.sources import ROOT
 
 PROGRAM = """
 import asyncio, os, signal, sys
@@ -158,3 +160,34 @@ def test_signal_handlers_are_gone_afterwards():
     before = signal.getsignal(signal.SIGTERM)
     run_until_stopped(nothing)
     assert before == signal.getsignal(signal.SIGTERM)
+
+
+HEAPS = """
+import re, sys, threading
+from neurons.supervise import share_one_heap
+if sys.argv[1] == "shared":
+    share_one_heap()
+held, inside, leave = [], threading.Barrier(7), threading.Event()
+def hold():
+    held.append(bytearray(100_000))
+    inside.wait(20)
+    leave.wait(20)
+threads = [threading.Thread(target=hold) for _ in range(6)]
+for thread in threads:
+    thread.start()
+inside.wait(20)
+print(int(re.search(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read())[1]) // 1_000)
+leave.set()
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or platform.libc_ver()[0] != "glibc", reason="heaps of glibc, seen in /proc"
+)
+def test_threads_that_share_one_heap_reserve_no_heap_each():
+    sizes = {}
+    for how in ("shared", "apart"):
+        command = [sys.executable, "-c", HEAPS, how]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+        sizes[how] = int(done.stdout)
+    assert 200 < sizes["apart"] - sizes["shared"]  # MB of addresses; glibc reserves 64 for each heap

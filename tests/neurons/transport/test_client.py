@@ -142,7 +142,8 @@ def test_a_peer_that_restarts_on_its_port_is_asked_again_over_the_same_channel()
         async with calling(ClientLimits(reconnect_s=0.1)) as caller:
             async with serving(EchoService(), "127.0.0.1", 0, wire=WIRE, limits=QUICK_END) as endpoint:
                 assert b"x" == await caller.call(endpoint, Purpose.COMMIT, b"x", timeout_ms=PATIENT_MS)
-            assert "unavailable" == await reason_of(caller.call(endpoint, Purpose.COMMIT, b"x", timeout_ms=PATIENT_MS))
+            reason = await reason_of(caller.call(endpoint, Purpose.COMMIT, b"x", timeout_ms=PATIENT_MS))
+            assert reason in ("unavailable", "stopping"), "the peer's last word may still be on its way"
             port = int(endpoint.rpartition(":")[2])
             async with (
                 serving(EchoService(), "127.0.0.1", port, wire=WIRE, limits=QUICK_END),
@@ -306,12 +307,18 @@ def test_a_stranger_that_claims_unknown_or_foreign_codes_is_believed_no_further_
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("augury.v1.Miner", handlers),))
         endpoint = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         await server.start()
-        async with calling() as caller:
-            for purpose, want in ((Purpose.COMMIT, Ignored), (Purpose.REVEAL, Ignored), (Purpose.DESCRIBE, NotFound)):
-                with pytest.raises(want) as caught:
-                    await caller.call(endpoint, purpose, b"", timeout_ms=PATIENT_MS)
-                assert want is type(caught.value)
-        await server.stop(0)
+        try:
+            async with calling() as caller:
+                for purpose, want in (
+                    (Purpose.COMMIT, Ignored),
+                    (Purpose.REVEAL, Ignored),
+                    (Purpose.DESCRIBE, NotFound),
+                ):
+                    with pytest.raises(want) as caught:
+                        await caller.call(endpoint, purpose, b"", timeout_ms=PATIENT_MS)
+                    assert want is type(caught.value)
+        finally:
+            await server.stop(0)
 
     asyncio.run(run())
 

@@ -12,8 +12,8 @@ import pytest
 
 from neurons.clock import SystemClock
 from neurons.ports import PeerUnreachable
-from neurons.transport.client import GrpcCaller
-from neurons.transport.conversation import CONVERSE
+from neurons.transport.client import GrpcCaller, _Line
+from neurons.transport.conversation import CONVERSE, Conversation
 from neurons.transport.limits import ServerLimits
 from neurons.transport.methods import METHODS
 from neurons.transport.server import serving
@@ -69,8 +69,9 @@ def turn(number: int, envelope: bytes = b"") -> bytes:
 async def end_of(stream: Any) -> tuple[grpc.StatusCode, str]:
     """The status and the code that a stream ends with, whatever came before."""
     try:
-        while await stream.read() is not grpc.aio.EOF:
-            pass
+        async with asyncio.timeout(20):
+            while await stream.read() is not grpc.aio.EOF:
+                pass
     except grpc.aio.AioRpcError:
         pass
     trailing = dict(await stream.trailing_metadata() or ())
@@ -256,5 +257,76 @@ def test_a_node_that_stops_still_answers_what_it_is_thinking_about():
                 await thinking.wait()
                 asyncio.get_running_loop().call_later(0.05, think_on.set)
             assert b"thought" == await call
+
+    asyncio.run(run())
+
+
+def test_an_answer_at_the_last_moment_is_an_answer_and_leaves_the_conversation_open():
+    async def run():
+        async with node(EchoService()) as address, grpc.aio.insecure_channel(address) as channel:
+            conversation = Conversation(channel, address)
+            take = conversation._take
+
+            def answered_and_out_of_time_at_once(number: int, reply: bytes) -> None:
+                take(number, reply)
+                conversation._expire(number, 1.0)
+
+            conversation._take = answered_and_out_of_time_at_once  # type: ignore[method-assign,assignment]
+            for envelope in (b"one", b"two"):
+                assert envelope[::-1] == await conversation.ask(Purpose.COMMIT, envelope, timeout_s=20.0)
+            assert not conversation.over
+            await conversation.aclose(RuntimeError)
+
+    asyncio.run(run())
+
+
+class EndingStream:
+    """A stream that the peer ends before our first turn is written: gRPC then says INTERNAL for whatever it said."""
+
+    def __init__(self, elapse: Callable[[], None]) -> None:
+        self._elapse = elapse
+
+    async def write(self, _: bytes) -> None:
+        raise internal()
+
+    async def read(self) -> bytes:
+        self._elapse()
+        raise internal()
+
+    def cancel(self) -> None:
+        """Nothing is left to cancel."""
+
+
+def internal() -> grpc.aio.AioRpcError:
+    nothing = grpc.aio.Metadata()
+    return grpc.aio.AioRpcError(grpc.StatusCode.INTERNAL, nothing, nothing, "Internal error from Core")
+
+
+class EndingChannel:
+    """Holds no conversation, hides it, and takes 15 s to do so; answers what is asked singly."""
+
+    def __init__(self) -> None:
+        self.timeouts: list[float] = []
+
+    def stream_stream(self, *_: Any) -> Callable[[None], EndingStream]:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        return lambda _: EndingStream(lambda: setattr(loop, "time", lambda: began + 15.0))
+
+    def unary_unary(self, *_: Any) -> Callable[..., Any]:
+        async def answer(envelope: bytes, **settings: float) -> bytes:
+            self.timeouts.append(settings["timeout"])
+            return envelope[::-1]
+
+        return answer
+
+
+def test_a_stream_that_ends_as_it_is_written_to_hides_no_answer_and_makes_no_deadline_longer():
+    async def run():
+        channel = EndingChannel()
+        line = _Line(channel, "a peer")  # type: ignore[arg-type]
+        assert b"eno" == await line.ask(Purpose.COMMIT, b"one", 20.0)
+        assert [pytest.approx(5.0, abs=1.0)] == channel.timeouts
+        assert not line.singly, "whether the peer holds conversations is still unknown"
 
     asyncio.run(run())
