@@ -73,8 +73,9 @@ def test_bollinger_bands_lie_two_population_deviations_around_the_mean():
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.sampled_from([1e-5, 1e-3, 0.1]), st.integers(400, 3_000))
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1e-5, 1e-3, 0.02]), st.integers(400, 3_000))
 def test_every_indicator_equals_that_of_ta_lib(seed, sigma, rows):
+    # TA-Lib's bands are running sums of squares: once a price has fallen to a millionth, theirs are the wrong ones.
     candles = walk_window(rows, seed=seed, sigma=sigma)
     high, low, close, volume = candles.high, candles.low, candles.close, candles.volume
     upper, middle, lower = talib.BBANDS(close, timeperiod=20, nbdevup=2.0, nbdevdn=2.0)
