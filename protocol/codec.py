@@ -92,6 +92,8 @@ WIRE_TYPES: Final[dict[type, type[Wire]]] = {
     m.NoticesQuestion: streams_pb2.NoticesQuestion,
     m.MailboxQuestion: streams_pb2.MailboxQuestion,
     m.LinksQuestion: streams_pb2.LinksQuestion,
+    m.SubscriptionsQuestion: streams_pb2.SubscriptionsQuestion,
+    m.VolumesQuestion: streams_pb2.VolumesQuestion,
     m.StreamReadRequest: streams_pb2.StreamReadRequest,
     m.StreamSummary: streams_pb2.StreamSummary,
     m.StreamsAnswer: streams_pb2.StreamsAnswer,
@@ -111,13 +113,20 @@ WIRE_TYPES: Final[dict[type, type[Wire]]] = {
     m.MailboxAnswer: streams_pb2.MailboxAnswer,
     m.LinkLine: streams_pb2.LinkLine,
     m.LinksAnswer: streams_pb2.LinksAnswer,
+    m.SubscriptionsAnswer: streams_pb2.SubscriptionsAnswer,
+    m.VolumesAnswer: streams_pb2.VolumesAnswer,
     m.StreamReadReply: streams_pb2.StreamReadReply,
     m.RoundNews: news_pb2.RoundNews,
     m.CloseNews: news_pb2.CloseNews,
+    m.StreamNews: news_pb2.StreamNews,
+    m.Moved: news_pb2.Moved,
+    m.SettlementNews: news_pb2.SettlementNews,
 }
 """Parts come before the messages that hold them."""
 
-_NEWS: Final[dict[type, str]] = {m.RoundNews: "round", m.CloseNews: "close"}
+_NEWS: Final[dict[type, str]] = {
+    m.RoundNews: "round", m.CloseNews: "close", m.StreamNews: "stream", m.SettlementNews: "settlement",
+}  # fmt: skip
 _WORDS: Final[dict[str, dict[str, int]]] = {
     "dtype": {"float32": parts_pb2.D_TYPE_FLOAT32, "float64": parts_pb2.D_TYPE_FLOAT64},
     "step": {"commit": parts_pb2.STEP_COMMIT, "reveal": parts_pb2.STEP_REVEAL, "submit": parts_pb2.STEP_SUBMIT},

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 CLOSES: Final = "closes"
 ROUNDS: Final = "rounds"
+STREAMS: Final = "streams"
+SHOWN_CHARS: Final = 40
 
 
 @with_options(Asking)
@@ -29,14 +31,15 @@ def watch(
         list[str] | None,
         typer.Argument(
             metavar="[TOPIC]...",
-            help="`closes`, `rounds`, or a topic such as closes/BTC-USD or rounds/BTC-USD/closes.point. Default: all.",
+            help="`closes`, `rounds`, `streams`, or a topic such as closes/BTC-USD, rounds/BTC-USD/closes.point or "
+            "streams/cop.json. Default: closes and rounds.",
         ),
     ] = None,
     count: Annotated[int, typer.Option(min=0, help="End after so many news; 0 for never.")] = 0,
     full: Full = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print rounds and closes as a validator tells them; every line is verified. Ctrl-C ends it."""
+    """Print rounds, closes and open streams as a validator tells them; every line is verified. Ctrl-C ends it."""
     try:
         asyncio.run(_watch(asking, topics or [CLOSES, ROUNDS], count, full=full, as_json=as_json))
     except KeyboardInterrupt:
@@ -64,17 +67,23 @@ def topics_of(wanted: Sequence[str], settings: MinerSettings) -> list[str]:
     Raises InvalidSetting for what is no topic.
     """
     from neurons.assembly import PRESETS
+    from protocol.messages import ALL_STREAMS, stream_topic
 
     series = [one.name for one in settings.series]
     challenges = [challenge.name for challenge in PRESETS[settings.params].challenges]
     groups = {
         CLOSES: [f"{CLOSES}/{name}" for name in series],
         ROUNDS: [f"{ROUNDS}/{name}/{challenge}" for name in series for challenge in challenges],
+        STREAMS: [ALL_STREAMS],
     }
     topics = []
     for one in wanted:
+        if one.startswith(f"{STREAMS}/"):
+            topics.append(stream_topic(one.partition("/")[2]))
+            continue
         if one not in groups and not one.startswith((f"{CLOSES}/", f"{ROUNDS}/")):
-            raise InvalidSetting(f"no topic is called {one!r}: there are {', '.join(groups[CLOSES] + groups[ROUNDS])}")
+            known = [*groups[CLOSES], *groups[ROUNDS], STREAMS, f"{STREAMS}/NAME"]
+            raise InvalidSetting(f"no topic is called {one!r}: there are {', '.join(known)}")
         topics += groups.get(one, [one])
     return list(dict.fromkeys(topics))
 
@@ -82,13 +91,21 @@ def topics_of(wanted: Sequence[str], settings: MinerSettings) -> list[str]:
 def line(news: News, *, full: bool) -> str:
     """One line for a person: when it was told, and what happened."""
     from neurons.cli import figures
-    from protocol.messages import CloseNews
+    from protocol.messages import CloseNews, SettlementNews, StreamNews
     from protocol.rules.rounds import RoundState
+    from protocol.rules.stream_names import horizon_name
+    from protocol.units import MICRO
 
     told, message = figures.instant(news.told_at_ms), news.message
     if isinstance(message, CloseNews):
         close = figures.price(message.close_e8) if message.close_e8 else f"missing: {message.reason}"
         return f"{told}  close  {message.series}  {figures.instant(message.close_at_ms)}  {close}"
+    if isinstance(message, StreamNews):
+        return f"{told}  value  {message.name}  {message.sequence}  {message.value.decode()[:SHOWN_CHARS]!r}"
+    if isinstance(message, SettlementNews):
+        moved = sum(abs(one.amount_micros) for one in message.moved)
+        horizon = horizon_name(message.name, message.delay)
+        return f"{told}  settled  {horizon}  {message.value!r}  {len(message.moved)} owners moved {moved / MICRO:.6f}"
     summary = message.summary
     scored = summary.state in (RoundState.RESOLVED, RoundState.FINAL)
     parts = [

@@ -8,10 +8,21 @@ from dataclasses import dataclass
 from protocol import codec
 from protocol.envelope import Opened, Sealed, open_broadcast, open_reply
 from protocol.errors import SessionBroken
-from protocol.messages import CloseNews, RoundNews, WatchReply, WatchRequest
+from protocol.messages import (
+    ALL_STREAMS,
+    CloseNews,
+    RoundNews,
+    SettlementNews,
+    StreamNews,
+    WatchReply,
+    WatchRequest,
+    stream_topic,
+)
 from protocol.params import NetworkParams
 from protocol.sessions import SessionReceiver, SessionTerms, reply_in, session_public_key
 from protocol.units import Hotkey, UnixMs
+
+Told = RoundNews | CloseNews | StreamNews | SettlementNews
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +35,7 @@ class News:
     topic: str
     sequence: int
     told_at_ms: UnixMs
-    message: RoundNews | CloseNews
+    message: Told
     raw: bytes
 
 
@@ -73,7 +84,7 @@ class NewsSession:
     def _news(self, opened: Opened) -> News:
         """The broadcast as news, if it belongs here: on a topic that was asked for, about it, newer than the last."""
         header, message = opened.header, opened.message
-        if not isinstance(message, RoundNews | CloseNews) or header.topic != topic_of(message):
+        if not isinstance(message, Told) or header.topic not in topics_of(message):
             raise SessionBroken(f"a broadcast on {header.topic} says something else")
         if header.topic not in self._topics:
             raise SessionBroken(f"nobody asked for {header.topic}")
@@ -83,8 +94,10 @@ class NewsSession:
         return News(header.topic, header.sequence, header.issued_at_ms, message, opened.raw)
 
 
-def topic_of(message: RoundNews | CloseNews) -> str:
-    """The topic on which a broadcast belongs."""
+def topics_of(message: Told) -> tuple[str, ...]:
+    """The topics on which a broadcast belongs."""
+    if isinstance(message, StreamNews | SettlementNews):
+        return ALL_STREAMS, stream_topic(message.name)
     if isinstance(message, CloseNews):
-        return f"closes/{message.series}"
-    return f"rounds/{message.summary.series}/{message.summary.challenge}"
+        return (f"closes/{message.series}",)
+    return (f"rounds/{message.summary.series}/{message.summary.challenge}",)

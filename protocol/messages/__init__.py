@@ -41,9 +41,12 @@ from protocol.messages.stream_answers import (
     StreamReadReply,
     StreamsAnswer,
     StreamSummary,
+    SubscriptionsAnswer,
     TransactionLine,
     TransactionsAnswer,
+    VolumesAnswer,
 )
+from protocol.messages.stream_news import ALL_STREAMS, Moved, SettlementNews, StreamNews, stream_topic
 from protocol.messages.stream_questions import (
     BalanceQuestion,
     BoardQuestion,
@@ -56,7 +59,9 @@ from protocol.messages.stream_questions import (
     StreamQuestion,
     StreamReadRequest,
     StreamsQuestion,
+    SubscriptionsQuestion,
     TransactionsQuestion,
+    VolumesQuestion,
 )
 from protocol.messages.streams import (
     AddLink,
@@ -119,9 +124,12 @@ Message = (
     | StreamReadReply
     | RoundNews
     | CloseNews
+    | StreamNews
+    | SettlementNews
 )
 
 __all__ = [
+    "ALL_STREAMS",
     "BYTES_OF",
     "MAX_ROWS",
     "NONCE_BYTES",
@@ -162,6 +170,7 @@ __all__ = [
     "MailboxAnswer",
     "MailboxQuestion",
     "Message",
+    "Moved",
     "NamedValue",
     "NoticeLine",
     "NoticesAnswer",
@@ -184,6 +193,7 @@ __all__ = [
     "RoundSummary",
     "RoundsReply",
     "RoundsRequest",
+    "SettlementNews",
     "Standing",
     "StandingsReply",
     "StandingsRequest",
@@ -191,6 +201,7 @@ __all__ = [
     "StreamActReply",
     "StreamActRequest",
     "StreamAnswer",
+    "StreamNews",
     "StreamQuestion",
     "StreamReadReply",
     "StreamReadRequest",
@@ -200,6 +211,8 @@ __all__ = [
     "SubmitReply",
     "SubmitRequest",
     "Subscribe",
+    "SubscriptionsAnswer",
+    "SubscriptionsQuestion",
     "TakeName",
     "Touch",
     "TransactionLine",
@@ -207,6 +220,9 @@ __all__ = [
     "TransactionsQuestion",
     "TransferPoints",
     "Unsubscribe",
+    "VolumesAnswer",
+    "VolumesQuestion",
     "WatchReply",
     "WatchRequest",
+    "stream_topic",
 ]

@@ -28,6 +28,8 @@ class StreamSummary:
     alive_until_ms: UnixMs
     sequence: int
     budget_micros: Micros
+    rule: str
+    """By which its pots are settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +81,11 @@ class CdfAnswer:
 
 @dataclass(frozen=True, slots=True)
 class BoardLine:
-    """One place of a leaderboard."""
+    """One place of a leaderboard. name: the key's memorable name, as a board shows it."""
 
     owner: Hotkey
     score_micros: Micros
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,9 +216,31 @@ class LinksAnswer:
         rows("links", self.links)
 
 
+@dataclass(frozen=True, slots=True)
+class SubscriptionsAnswer:
+    """In alphabetical order."""
+
+    sources: tuple[str, ...]
+    subscribers: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        rows("sources", self.sources)
+        rows("subscribers", self.subscribers)
+
+
+@dataclass(frozen=True, slots=True)
+class VolumesAnswer:
+    """Everything that moved on a horizon, without signs: the most first."""
+
+    horizons: tuple[PerformanceLine, ...]
+
+    def __post_init__(self) -> None:
+        rows("horizons", self.horizons)
+
+
 StreamAnswer = (
     StreamsAnswer | LagsAnswer | CdfAnswer | BoardAnswer | BalanceAnswer | TransactionsAnswer | PerformanceAnswer
-    | NoticesAnswer | MailboxAnswer | LinksAnswer
+    | NoticesAnswer | MailboxAnswer | LinksAnswer | SubscriptionsAnswer | VolumesAnswer
 )  # fmt: skip
 
 

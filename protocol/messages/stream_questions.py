@@ -28,10 +28,11 @@ class StreamsQuestion:
 
 @dataclass(frozen=True, slots=True)
 class LagsQuestion:
-    """The newest values of a stream."""
+    """The newest values of a stream, before an instant (0: no bound)."""
 
     name: str
     limit: int = MAX_ROWS
+    before_ms: int = 0
 
     def __post_init__(self) -> None:
         text("name", self.name)
@@ -136,9 +137,29 @@ class LinksQuestion:
         text("name", self.name)
 
 
+@dataclass(frozen=True, slots=True)
+class SubscriptionsQuestion:
+    """What a stream subscribes to, and who subscribes to it."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        text("name", self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class VolumesQuestion:
+    """How much moved on each horizon."""
+
+    limit: int = MAX_ROWS
+
+    def __post_init__(self) -> None:
+        _check_limit(self.limit)
+
+
 StreamQuestion = (
     StreamsQuestion | LagsQuestion | CdfQuestion | BoardQuestion | BalanceQuestion | TransactionsQuestion
-    | PerformanceQuestion | NoticesQuestion | MailboxQuestion | LinksQuestion
+    | PerformanceQuestion | NoticesQuestion | MailboxQuestion | LinksQuestion | SubscriptionsQuestion | VolumesQuestion
 )  # fmt: skip
 
 

@@ -32,14 +32,20 @@ def value_text(name: str, value: bytes) -> None:
 
 @dataclass(frozen=True, slots=True)
 class NamedValue:
-    """A value for a stream. value: the UTF-8 bytes of its text.  budget_micros: what its settlements multiply by."""
+    """A value for a stream. value: the UTF-8 bytes of its text.  budget_micros: what its settlements multiply by.
+
+    rule: by which its pots are settled, chosen with the first value; empty for the stream's own.
+    """
 
     name: str
     value: bytes
     budget_micros: Micros
+    rule: str = ""
 
     def __post_init__(self) -> None:
         text("name", self.name)
+        if self.rule:
+            text("rule", self.rule, limit=64)
         value_text("value", self.value)
         positive("budget_micros", self.budget_micros)
 

@@ -74,7 +74,10 @@ ACT_RECEIPT: Final = sign_receipt(
 )
 ACTS: Final[tuple[m.StreamAct, ...]] = (
     m.Publish(
-        (m.NamedValue("cop.json", b"3.25", Micros(1_000_000)), m.NamedValue("traffic.json", b"-7e-3", Micros(500_000))),
+        (
+            m.NamedValue("cop.json", b"3.25", Micros(1_000_000)),
+            m.NamedValue("traffic.json", b"-7e-3", Micros(500_000), "logpool"),
+        ),
         with_percentiles=True,
         with_copulas=True,
     ),
@@ -104,15 +107,16 @@ READS: Final[tuple[tuple[m.StreamQuestion, m.StreamAnswer], ...]] = (
                     alive_until_ms=UnixMs(ANCHOR_MS + 345_600_001),
                     sequence=ANCHOR_MS,
                     budget_micros=Micros(1_000_000),
+                    rule="micro",
                 ),
             )
         ),
     ),
-    (m.LagsQuestion("cop.json", 5), m.LagsAnswer((m.LagLine(ANCHOR_MS, ANCHOR_MS, b"3.25"),))),
+    (m.LagsQuestion("cop.json", 5, ANCHOR_MS), m.LagsAnswer((m.LagLine(ANCHOR_MS, ANCHOR_MS, b"3.25"),))),
     (m.CdfQuestion("cop.json", 70, "", (3.0, 3.5)), m.CdfAnswer(7, (3.0, 3.5), (0.25, 0.75))),
     (
         m.BoardQuestion(category="regular", sponsor=MINER.hotkey.hex(), month="2025-10"),
-        m.BoardAnswer((m.BoardLine(MINER.hotkey, Micros(-42)),)),
+        m.BoardAnswer((m.BoardLine(MINER.hotkey, Micros(-42), "Shammy Llama"),)),
     ),
     (m.BalanceQuestion(MINER.hotkey), m.BalanceAnswer(Micros(-5), Micros(-4_096_000_000), 12, "Shammy Llama")),
     (
@@ -145,6 +149,8 @@ READS: Final[tuple[tuple[m.StreamQuestion, m.StreamAnswer], ...]] = (
     (m.NoticesQuestion("confirm", 10), m.NoticesAnswer((m.NoticeLine("submit", ANCHOR_MS, "70::cop.json"),))),
     (m.MailboxQuestion("cop.json"), m.MailboxAnswer((m.LetterLine("traffic.json", ANCHOR_MS, b"-7e-3"),))),
     (m.LinksQuestion("cop.json"), m.LinksAnswer((m.LinkLine("cop.json", 70, "traffic.json"),))),
+    (m.SubscriptionsQuestion("cop.json"), m.SubscriptionsAnswer(("traffic.json",), ("z1~cop~70.json",))),
+    (m.VolumesQuestion(5), m.VolumesAnswer((m.PerformanceLine("70::cop.json", Micros(2_000_000)),))),
 )
 
 MESSAGES: Final[tuple[m.Message, ...]] = (
@@ -199,6 +205,27 @@ MESSAGES: Final[tuple[m.Message, ...]] = (
     m.WatchReply(bytes([0xE5]) * 32),
     m.RoundNews(SUMMARY),
     m.CloseNews("btc-usd-5m", ANCHOR_MS, PriceE8(12_345_678_900_000), ""),
+    m.StreamNews(
+        name="cop.json",
+        owner=MINER.hotkey,
+        incarnation=1,
+        sequence=ANCHOR_MS,
+        at_ms=ANCHOR_MS,
+        value=b"3.25",
+        budget_micros=Micros(1_000_000),
+        percentiles=(m.Percentile("cop.json", 70, 0.25),),
+    ),
+    m.SettlementNews(
+        name="cop.json",
+        incarnation=1,
+        sequence=ANCHOR_MS,
+        delay=70,
+        at_ms=ANCHOR_MS,
+        value=3.25,
+        rule="micro",
+        budget_micros=Micros(1_000_000),
+        moved=(m.Moved(MINER.hotkey, Micros(-1_000_000)), m.Moved(VALIDATOR.hotkey, Micros(1_000_000))),
+    ),
     m.CommitRequest(SESSION_OPENING),
     m.SubmitRequest("samples", "", b"", SCENARIOS, ("70::cop.json", "310::cop.json"), ANCHOR_MS),
     *(m.StreamActRequest(ANCHOR_MS, act) for act in ACTS),

@@ -36,14 +36,16 @@ class StreamActRequest(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., publish: _Optional[_Union[Publish, _Mapping]] = ..., touch: _Optional[_Union[Touch, _Mapping]] = ..., delete: _Optional[_Union[Delete, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., add_link: _Optional[_Union[AddLink, _Mapping]] = ..., remove_link: _Optional[_Union[RemoveLink, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., unsubscribe: _Optional[_Union[Unsubscribe, _Mapping]] = ..., transfer_points: _Optional[_Union[TransferPoints, _Mapping]] = ..., take_name: _Optional[_Union[TakeName, _Mapping]] = ..., end_key: _Optional[_Union[EndKey, _Mapping]] = ...) -> None: ...
 
 class NamedValue(_message.Message):
-    __slots__ = ("name", "value", "budget_micros")
+    __slots__ = ("name", "value", "budget_micros", "rule")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     BUDGET_MICROS_FIELD_NUMBER: _ClassVar[int]
+    RULE_FIELD_NUMBER: _ClassVar[int]
     name: str
     value: bytes
     budget_micros: int
-    def __init__(self, name: _Optional[str] = ..., value: _Optional[bytes] = ..., budget_micros: _Optional[int] = ...) -> None: ...
+    rule: str
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[bytes] = ..., budget_micros: _Optional[int] = ..., rule: _Optional[str] = ...) -> None: ...
 
 class Publish(_message.Message):
     __slots__ = ("values", "with_percentiles", "with_copulas")
@@ -158,7 +160,7 @@ class StreamActReply(_message.Message):
     def __init__(self, receipt: _Optional[_Union[_parts_pb2.Receipt, _Mapping]] = ..., percentiles: _Optional[_Iterable[_Union[Percentile, _Mapping]]] = ..., refused: _Optional[_Iterable[_Union[_parts_pb2.RefusedPart, _Mapping]]] = ...) -> None: ...
 
 class StreamReadRequest(_message.Message):
-    __slots__ = ("streams_question", "lags_question", "cdf_question", "board_question", "balance_question", "transactions_question", "performance_question", "notices_question", "mailbox_question", "links_question")
+    __slots__ = ("streams_question", "lags_question", "cdf_question", "board_question", "balance_question", "transactions_question", "performance_question", "notices_question", "mailbox_question", "links_question", "subscriptions_question", "volumes_question")
     STREAMS_QUESTION_FIELD_NUMBER: _ClassVar[int]
     LAGS_QUESTION_FIELD_NUMBER: _ClassVar[int]
     CDF_QUESTION_FIELD_NUMBER: _ClassVar[int]
@@ -169,6 +171,8 @@ class StreamReadRequest(_message.Message):
     NOTICES_QUESTION_FIELD_NUMBER: _ClassVar[int]
     MAILBOX_QUESTION_FIELD_NUMBER: _ClassVar[int]
     LINKS_QUESTION_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTIONS_QUESTION_FIELD_NUMBER: _ClassVar[int]
+    VOLUMES_QUESTION_FIELD_NUMBER: _ClassVar[int]
     streams_question: StreamsQuestion
     lags_question: LagsQuestion
     cdf_question: CdfQuestion
@@ -179,7 +183,9 @@ class StreamReadRequest(_message.Message):
     notices_question: NoticesQuestion
     mailbox_question: MailboxQuestion
     links_question: LinksQuestion
-    def __init__(self, streams_question: _Optional[_Union[StreamsQuestion, _Mapping]] = ..., lags_question: _Optional[_Union[LagsQuestion, _Mapping]] = ..., cdf_question: _Optional[_Union[CdfQuestion, _Mapping]] = ..., board_question: _Optional[_Union[BoardQuestion, _Mapping]] = ..., balance_question: _Optional[_Union[BalanceQuestion, _Mapping]] = ..., transactions_question: _Optional[_Union[TransactionsQuestion, _Mapping]] = ..., performance_question: _Optional[_Union[PerformanceQuestion, _Mapping]] = ..., notices_question: _Optional[_Union[NoticesQuestion, _Mapping]] = ..., mailbox_question: _Optional[_Union[MailboxQuestion, _Mapping]] = ..., links_question: _Optional[_Union[LinksQuestion, _Mapping]] = ...) -> None: ...
+    subscriptions_question: SubscriptionsQuestion
+    volumes_question: VolumesQuestion
+    def __init__(self, streams_question: _Optional[_Union[StreamsQuestion, _Mapping]] = ..., lags_question: _Optional[_Union[LagsQuestion, _Mapping]] = ..., cdf_question: _Optional[_Union[CdfQuestion, _Mapping]] = ..., board_question: _Optional[_Union[BoardQuestion, _Mapping]] = ..., balance_question: _Optional[_Union[BalanceQuestion, _Mapping]] = ..., transactions_question: _Optional[_Union[TransactionsQuestion, _Mapping]] = ..., performance_question: _Optional[_Union[PerformanceQuestion, _Mapping]] = ..., notices_question: _Optional[_Union[NoticesQuestion, _Mapping]] = ..., mailbox_question: _Optional[_Union[MailboxQuestion, _Mapping]] = ..., links_question: _Optional[_Union[LinksQuestion, _Mapping]] = ..., subscriptions_question: _Optional[_Union[SubscriptionsQuestion, _Mapping]] = ..., volumes_question: _Optional[_Union[VolumesQuestion, _Mapping]] = ...) -> None: ...
 
 class StreamsQuestion(_message.Message):
     __slots__ = ("after", "limit")
@@ -190,12 +196,14 @@ class StreamsQuestion(_message.Message):
     def __init__(self, after: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
 
 class LagsQuestion(_message.Message):
-    __slots__ = ("name", "limit")
+    __slots__ = ("name", "limit", "before_ms")
     NAME_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_MS_FIELD_NUMBER: _ClassVar[int]
     name: str
     limit: int
-    def __init__(self, name: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
+    before_ms: int
+    def __init__(self, name: _Optional[str] = ..., limit: _Optional[int] = ..., before_ms: _Optional[int] = ...) -> None: ...
 
 class CdfQuestion(_message.Message):
     __slots__ = ("name", "delay", "form", "values")
@@ -265,8 +273,20 @@ class LinksQuestion(_message.Message):
     name: str
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
+class SubscriptionsQuestion(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class VolumesQuestion(_message.Message):
+    __slots__ = ("limit",)
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    limit: int
+    def __init__(self, limit: _Optional[int] = ...) -> None: ...
+
 class StreamReadReply(_message.Message):
-    __slots__ = ("as_of_ms", "streams_answer", "lags_answer", "cdf_answer", "board_answer", "balance_answer", "transactions_answer", "performance_answer", "notices_answer", "mailbox_answer", "links_answer")
+    __slots__ = ("as_of_ms", "streams_answer", "lags_answer", "cdf_answer", "board_answer", "balance_answer", "transactions_answer", "performance_answer", "notices_answer", "mailbox_answer", "links_answer", "subscriptions_answer", "volumes_answer")
     AS_OF_MS_FIELD_NUMBER: _ClassVar[int]
     STREAMS_ANSWER_FIELD_NUMBER: _ClassVar[int]
     LAGS_ANSWER_FIELD_NUMBER: _ClassVar[int]
@@ -278,6 +298,8 @@ class StreamReadReply(_message.Message):
     NOTICES_ANSWER_FIELD_NUMBER: _ClassVar[int]
     MAILBOX_ANSWER_FIELD_NUMBER: _ClassVar[int]
     LINKS_ANSWER_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTIONS_ANSWER_FIELD_NUMBER: _ClassVar[int]
+    VOLUMES_ANSWER_FIELD_NUMBER: _ClassVar[int]
     as_of_ms: int
     streams_answer: StreamsAnswer
     lags_answer: LagsAnswer
@@ -289,10 +311,12 @@ class StreamReadReply(_message.Message):
     notices_answer: NoticesAnswer
     mailbox_answer: MailboxAnswer
     links_answer: LinksAnswer
-    def __init__(self, as_of_ms: _Optional[int] = ..., streams_answer: _Optional[_Union[StreamsAnswer, _Mapping]] = ..., lags_answer: _Optional[_Union[LagsAnswer, _Mapping]] = ..., cdf_answer: _Optional[_Union[CdfAnswer, _Mapping]] = ..., board_answer: _Optional[_Union[BoardAnswer, _Mapping]] = ..., balance_answer: _Optional[_Union[BalanceAnswer, _Mapping]] = ..., transactions_answer: _Optional[_Union[TransactionsAnswer, _Mapping]] = ..., performance_answer: _Optional[_Union[PerformanceAnswer, _Mapping]] = ..., notices_answer: _Optional[_Union[NoticesAnswer, _Mapping]] = ..., mailbox_answer: _Optional[_Union[MailboxAnswer, _Mapping]] = ..., links_answer: _Optional[_Union[LinksAnswer, _Mapping]] = ...) -> None: ...
+    subscriptions_answer: SubscriptionsAnswer
+    volumes_answer: VolumesAnswer
+    def __init__(self, as_of_ms: _Optional[int] = ..., streams_answer: _Optional[_Union[StreamsAnswer, _Mapping]] = ..., lags_answer: _Optional[_Union[LagsAnswer, _Mapping]] = ..., cdf_answer: _Optional[_Union[CdfAnswer, _Mapping]] = ..., board_answer: _Optional[_Union[BoardAnswer, _Mapping]] = ..., balance_answer: _Optional[_Union[BalanceAnswer, _Mapping]] = ..., transactions_answer: _Optional[_Union[TransactionsAnswer, _Mapping]] = ..., performance_answer: _Optional[_Union[PerformanceAnswer, _Mapping]] = ..., notices_answer: _Optional[_Union[NoticesAnswer, _Mapping]] = ..., mailbox_answer: _Optional[_Union[MailboxAnswer, _Mapping]] = ..., links_answer: _Optional[_Union[LinksAnswer, _Mapping]] = ..., subscriptions_answer: _Optional[_Union[SubscriptionsAnswer, _Mapping]] = ..., volumes_answer: _Optional[_Union[VolumesAnswer, _Mapping]] = ...) -> None: ...
 
 class StreamSummary(_message.Message):
-    __slots__ = ("name", "owner", "state", "incarnation", "created_at_ms", "value_at_ms", "alive_until_ms", "sequence", "budget_micros")
+    __slots__ = ("name", "owner", "state", "incarnation", "created_at_ms", "value_at_ms", "alive_until_ms", "sequence", "budget_micros", "rule")
     NAME_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -302,6 +326,7 @@ class StreamSummary(_message.Message):
     ALIVE_UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     BUDGET_MICROS_FIELD_NUMBER: _ClassVar[int]
+    RULE_FIELD_NUMBER: _ClassVar[int]
     name: str
     owner: bytes
     state: str
@@ -311,7 +336,8 @@ class StreamSummary(_message.Message):
     alive_until_ms: int
     sequence: int
     budget_micros: int
-    def __init__(self, name: _Optional[str] = ..., owner: _Optional[bytes] = ..., state: _Optional[str] = ..., incarnation: _Optional[int] = ..., created_at_ms: _Optional[int] = ..., value_at_ms: _Optional[int] = ..., alive_until_ms: _Optional[int] = ..., sequence: _Optional[int] = ..., budget_micros: _Optional[int] = ...) -> None: ...
+    rule: str
+    def __init__(self, name: _Optional[str] = ..., owner: _Optional[bytes] = ..., state: _Optional[str] = ..., incarnation: _Optional[int] = ..., created_at_ms: _Optional[int] = ..., value_at_ms: _Optional[int] = ..., alive_until_ms: _Optional[int] = ..., sequence: _Optional[int] = ..., budget_micros: _Optional[int] = ..., rule: _Optional[str] = ...) -> None: ...
 
 class StreamsAnswer(_message.Message):
     __slots__ = ("streams",)
@@ -346,12 +372,14 @@ class CdfAnswer(_message.Message):
     def __init__(self, owners: _Optional[int] = ..., values: _Optional[_Iterable[float]] = ..., probabilities: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class BoardLine(_message.Message):
-    __slots__ = ("owner", "score_micros")
+    __slots__ = ("owner", "score_micros", "name")
     OWNER_FIELD_NUMBER: _ClassVar[int]
     SCORE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
     owner: bytes
     score_micros: int
-    def __init__(self, owner: _Optional[bytes] = ..., score_micros: _Optional[int] = ...) -> None: ...
+    name: str
+    def __init__(self, owner: _Optional[bytes] = ..., score_micros: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
 
 class BoardAnswer(_message.Message):
     __slots__ = ("places",)
@@ -470,3 +498,17 @@ class LinksAnswer(_message.Message):
     LINKS_FIELD_NUMBER: _ClassVar[int]
     links: _containers.RepeatedCompositeFieldContainer[LinkLine]
     def __init__(self, links: _Optional[_Iterable[_Union[LinkLine, _Mapping]]] = ...) -> None: ...
+
+class SubscriptionsAnswer(_message.Message):
+    __slots__ = ("sources", "subscribers")
+    SOURCES_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIBERS_FIELD_NUMBER: _ClassVar[int]
+    sources: _containers.RepeatedScalarFieldContainer[str]
+    subscribers: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, sources: _Optional[_Iterable[str]] = ..., subscribers: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class VolumesAnswer(_message.Message):
+    __slots__ = ("horizons",)
+    HORIZONS_FIELD_NUMBER: _ClassVar[int]
+    horizons: _containers.RepeatedCompositeFieldContainer[PerformanceLine]
+    def __init__(self, horizons: _Optional[_Iterable[_Union[PerformanceLine, _Mapping]]] = ...) -> None: ...
