@@ -88,6 +88,11 @@ class Reader:
     ) -> None:
         await self._wire.aclose()
 
+    @property
+    def hotkey(self) -> Hotkey:
+        """Who asks."""
+        return self._key.hotkey
+
     async def ask(self, request: Message) -> Message:
         """The validator's verified reply to any request."""
         return (await self._opened(request)).message
@@ -103,20 +108,21 @@ class Reader:
     ) -> tuple[RoundSummary, ...]:
         """The newest rounds, newest first. before_ms: only those anchored before it, 0 for all. Empty text: any."""
         request = RoundsRequest(series, challenge, state, before_ms, limit)
-        return _expect(await self.ask(request), RoundsReply).rounds
+        return expect(await self.ask(request), RoundsReply).rounds
 
     async def standings(self, series: str, challenge: str) -> StandingsReply:
         """Every miner's memory, proof and pay in one challenge of a series, best first."""
-        return _expect(await self.ask(StandingsRequest(series, challenge)), StandingsReply)
+        return expect(await self.ask(StandingsRequest(series, challenge)), StandingsReply)
 
     async def explain(self, round_id: RoundId, hotkey: Hotkey) -> ExplainReply:
         """The whole arithmetic of one miner in one round. Raises NotYetPublic before the round is settled."""
-        return _expect(await self.ask(ExplainRequest(round_id, hotkey)), ExplainReply)
+        return expect(await self.ask(ExplainRequest(round_id, hotkey)), ExplainReply)
 
     async def watch(self, *topics: str, silence_ms: int = LONGEST_SILENCE_MS) -> AsyncIterator[News]:
         """News of these topics as it comes, each frame and each broadcast verified; ends when the validator ends it.
 
-        topics: `closes/<series>` and `rounds/<series>/<challenge>`.  silence_ms: the longest wait for one frame.
+        topics: `closes/<series>`, `rounds/<series>/<challenge>`, `streams` and `stream_topic(name)` for one of them.
+        silence_ms: the longest wait for one frame.
         Raises SessionBroken or BadSignature at the first frame that is not in order; there is no way back into step.
         """
         private = self._entropy.bytes(SESSION_KEY_BYTES)
@@ -133,10 +139,13 @@ class Reader:
                 await frames.aclose()
 
     async def _opened(self, request: Message) -> Opened:
-        sealed = self._sealed(request)
-        timeout_ms = self._params.wire.call_timeout_ms
-        raw = await self._wire.call(self._validator.endpoint, request.PURPOSE, sealed.raw, timeout_ms=timeout_ms)
-        return open_reply(raw, request=sealed, params=self._params, now_ms=self._clock.now_ms())
+        return await self._exchanged(self._sealed(request), timeout_ms=self._params.wire.call_timeout_ms)
+
+    async def _exchanged(self, request: Sealed, *, timeout_ms: int) -> Opened:
+        """The verified reply to what was sealed. timeout_ms: how long one call may take."""
+        purpose = request.header.purpose
+        raw = await self._wire.call(self._validator.endpoint, purpose, request.raw, timeout_ms=timeout_ms)
+        return open_reply(raw, request=request, params=self._params, now_ms=self._clock.now_ms())
 
     def _sealed(self, request: Message) -> Sealed:
         now, wire = self._clock.now_ms(), self._params.wire
@@ -151,7 +160,8 @@ class Reader:
         )
 
 
-def _expect(reply: Message, wanted: type[ReplyT]) -> ReplyT:
+def expect(reply: object, wanted: type[ReplyT]) -> ReplyT:
+    """The reply, or the part of one, as what it has to be. Raises Malformed (the validator's fault) for another."""
     if not isinstance(reply, wanted):
         raise Malformed(f"wanted a {wanted.__name__}, got a {type(reply).__name__}")
     return reply
