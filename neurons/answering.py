@@ -15,7 +15,7 @@ from neurons.telemetry import CallServed, Telemetry, tracing
 from protocol import codec
 from protocol.admission import Admitted, Gate
 from protocol.envelope import deadline_after, request_key, seal_reply
-from protocol.errors import AuguryError, Ignored, InvalidRequest, Rejected
+from protocol.errors import AuguryError, Ignored, InvalidRequest, InvalidSetting, Rejected
 from protocol.keys import SigningKey
 from protocol.messages import NONCE_BYTES, Message, Purpose
 from protocol.units import UnixMs
@@ -31,7 +31,21 @@ class Handled:
     change: Change = NO_CHANGE
 
 
-Handler = Callable[[Admitted, UnixMs], Awaitable[Handled]]
+Told = Callable[[Message], Change]
+"""What must be durable together with a reply: the nonce of its request, and the reply itself for a retry."""
+
+
+@dataclass(frozen=True, slots=True)
+class InTurn:
+    """A request that somebody else decides and stores, in a turn of its own: only one whose reply is kept.
+
+    run: returns the reply once it is durable, with what `Told` says of it.
+    """
+
+    run: Callable[[Told], Awaitable[Message]]
+
+
+Handler = Callable[[Admitted, UnixMs], Awaitable[Handled | InTurn]]
 OnRefusal = Callable[[AuguryError, Purpose, str], Awaitable[None]]
 """Told of every refused call: the error, the call it came on, the caller's address."""
 
@@ -80,22 +94,32 @@ class Desk:
         """Handles once, stores, then replies; a retry of a kept request is told what was told before."""
         header = admitted.header
         nonces = (NonceRow(header.sender, header.nonce, admitted.nonce_expires_at_ms),)
-        if header.purpose not in self.kept:
-            handled = await self.handlers[header.purpose](admitted, now_ms)
-            sealed = self.seal(codec.encode(handled.reply), admitted)
-            await self.store.apply(replace(handled.change, nonces=nonces) if handled.change else Change(nonces=nonces))
-            return sealed
-        told = await self.store.reply(request_key(header))
+        if header.purpose in self.kept:
+            return await self._reply_once(admitted, now_ms, nonces)
+        handled = await self.handlers[header.purpose](admitted, now_ms)
+        if isinstance(handled, InTurn):
+            raise InvalidSetting(f"the reply to {header.purpose.name} is decided in a turn, and so must be kept")
+        sealed = self.seal(codec.encode(handled.reply), admitted)
+        await self.store.apply(replace(handled.change, nonces=nonces) if handled.change else Change(nonces=nonces))
+        return sealed
+
+    async def _reply_once(self, admitted: Admitted, now_ms: UnixMs, nonces: tuple[NonceRow, ...]) -> bytes:
+        request = request_key(admitted.header)
+        told = await self.store.reply(request)
         if told is not None and told.expires_at_ms > now_ms:
             await self.store.apply(Change(nonces=nonces))
             return self.seal(told.reply, admitted)
-        handled = await self.handlers[header.purpose](admitted, now_ms)
-        body = codec.encode(handled.reply)
         expires = UnixMs(now_ms + admitted.params.wire.max_lifetime_ms)
-        await self.store.apply(
-            replace(handled.change, nonces=nonces, replies=(ReplyRow(request_key(header), body, expires),))
-        )
-        return self.seal(body, admitted)
+
+        def kept(reply: Message) -> Change:
+            return Change(nonces=nonces, replies=(ReplyRow(request, codec.encode(reply), expires),))
+
+        handled = await self.handlers[admitted.header.purpose](admitted, now_ms)
+        if isinstance(handled, InTurn):
+            return self.seal(codec.encode(await handled.run(kept)), admitted)
+        rows = kept(handled.reply)
+        await self.store.apply(replace(handled.change, nonces=rows.nonces, replies=rows.replies))
+        return self.seal(rows.replies[0].reply, admitted)
 
     def seal(self, body: bytes, admitted: Admitted) -> bytes:
         """A reply's envelope, under the params that the request was sealed under."""

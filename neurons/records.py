@@ -12,11 +12,13 @@ A row that names a round's series, challenge or anchor repeats the round's own: 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import chain
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
-from neurons.stream_records import NO_STREAM_CHANGE, StreamChange
+from neurons.stream_records import NO_STREAM_CHANGE, StreamChange, joined_streams
 from protocol.messages import Answer
 from protocol.rules.ledger import Transaction
 from protocol.units import Digest, Hotkey, Micros, Nano, Pico, PriceE8, RoundId, UnixMs
@@ -287,3 +289,13 @@ class Change:
 
 NO_CHANGE: Final = Change()
 _ROWS_OF: Final = attrgetter(*(field.name for field in fields(Change)))
+
+
+def joined(changes: Sequence[Change]) -> Change:
+    """Several changes as one, the rows of each table in their order: all of them become durable or none."""
+    rows: dict[str, Any] = {
+        field.name: tuple(chain.from_iterable(getattr(change, field.name) for change in changes))
+        for field in fields(Change)
+        if field.name != "open_streams"
+    }
+    return Change(**rows, open_streams=joined_streams(change.open_streams for change in changes))

@@ -11,7 +11,9 @@ a retry adds nothing. Points move by transactions in the unit of points, as all 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from itertools import chain
 from operator import attrgetter
 from typing import Final
 
@@ -181,3 +183,8 @@ class StreamChange:
 
 NO_STREAM_CHANGE: Final = StreamChange()
 _ROWS_OF: Final = attrgetter(*(field.name for field in fields(StreamChange)))
+
+
+def joined_streams(changes: Iterable[StreamChange]) -> StreamChange:
+    """Several changes as one, the rows of each table in their order."""
+    return StreamChange(*(tuple(chain.from_iterable(column)) for column in zip(*map(_ROWS_OF, changes), strict=True)))

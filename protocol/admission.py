@@ -25,15 +25,20 @@ from protocol.envelope import (
     params_of,
     read_body,
 )
-from protocol.errors import RateLimited, StandingTooLow, UnknownSender, WrongPurpose, WrongRecipient
+from protocol.errors import KeyEnded, RateLimited, StandingTooLow, UnknownSender, WrongPurpose, WrongRecipient
 from protocol.messages import Header, Message, Purpose
 from protocol.nonces import NonceTable
 from protocol.params import NetworkParams, WireParams
 from protocol.units import SECOND_MS, Digest, Hotkey, UnixMs, short
 from protocol.wrapper import check_size, split_envelope
 
-OPEN_TO_ANYONE: Final = frozenset({Purpose.REGISTER, Purpose.ROUNDS, Purpose.STANDINGS, Purpose.EXPLAIN, Purpose.WATCH})
-"""What any key may ask, signed, without having been admitted: to read, and to register."""
+OPEN_TO_ANYONE: Final = frozenset(
+    {
+        Purpose.REGISTER, Purpose.ROUNDS, Purpose.STANDINGS, Purpose.EXPLAIN, Purpose.WATCH, Purpose.STREAM_ACT,
+        Purpose.STREAM_READ,
+    }
+)  # fmt: skip
+"""What any key may ask, signed, without having been admitted: to read, to register, and to show its name."""
 MAX_BUCKETS: Final = 65_536
 MAX_NONCES: Final = 1_000_000
 MAX_STRANGERS_NONCES: Final = 100_000
@@ -42,10 +47,14 @@ MAX_STRANGERS_NONCES: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class SenderStanding:
-    """What a node knows of a hotkey: whether it was admitted, and until when it is suspended (0: it is not)."""
+    """What a node knows of a hotkey: whether it was admitted, and until when it is suspended (0: it is not).
+
+    ended: it was handed over to another key, or revoked: it signs nothing any more.
+    """
 
     known: bool
     suspended_until_ms: int = 0
+    ended: bool = False
 
 
 class Senders(Protocol):
@@ -117,7 +126,7 @@ class Gate:
         purpose: of the call it arrived on.  peer_ip: the caller's address, without port.
         skew_ms: how far this sender's clock is known to be off, either way; at most the time window is believed.
         Raises Malformed, RateLimited, WrongNetwork, UpgradeNeeded, WrongPurpose, WrongRecipient, OutsideTimeWindow,
-        Expired, UnknownSender, BadSignature, StandingTooLow, Replayed, BodyMismatch, Overloaded.
+        Expired, UnknownSender, BadSignature, KeyEnded, StandingTooLow, Replayed, BodyMismatch, Overloaded.
         """
         check_size(raw, self._max_bytes)
         if not self._addresses.take(address_block(peer_ip), now_ms=now_ms):
@@ -133,6 +142,8 @@ class Gate:
         if not standing.known and purpose not in self._open_to_anyone:
             raise UnknownSender(f"{short(header.sender)} has not been admitted here")
         check_signature(header, header_bytes, signature)
+        if standing.ended:
+            raise KeyEnded(f"key {short(header.sender)} was handed over or revoked", sender=header.sender)
         if standing.suspended_until_ms > now_ms:
             raise StandingTooLow(
                 f"suspended for {(standing.suspended_until_ms - now_ms) // SECOND_MS} more seconds",

@@ -168,6 +168,12 @@ class UnknownSender(Ignored):
     code = "unknown-sender"
 
 
+class KeyEnded(Ignored):
+    """The sender's key was handed over to another one, or revoked: it signs nothing any more."""
+
+    code = "key-ended"
+
+
 class StandingTooLow(Ignored):
     """Suspended for earlier offences, until a stated time."""
 

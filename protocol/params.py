@@ -192,6 +192,38 @@ class RetentionParams:
     """Signed bytes are kept to the end of the dispute window plus this."""
 
 
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """Every figure of an open stream's life. Letters are those of the memorable name that a key needs."""
+
+    delays: tuple[int, ...] = (70, 310, 910, 3555)
+    """The horizons that every stream is predicted at, in seconds."""
+    num_predictions: int = 225
+    """Scenarios of one submission."""
+    life_ms: int = 96 * HOUR_MS
+    """A stream lives so long after a value."""
+    touch_ms: int = 104 * HOUR_MS
+    """And so long after a touch."""
+    reserved_ms: int = 30 * DAY_MS
+    """A dormant stream's name is kept for its owner so long."""
+    min_interval_ms: int = SECOND_MS
+    """Values of one stream are at least so far apart: what bounds its lags."""
+    sequence_ahead_ms: int = MINUTE_MS
+    """A sequence number is at most the receipt time in ms plus this."""
+    min_budget_micros: int = MICRO // 1000
+    """The least that a stream's settlements may be multiplied by ..."""
+    max_budget_micros: int = 1000 * MICRO
+    """... and the most."""
+    stream_difficulty: int = 12
+    """Letters that publishing takes."""
+    copula_difficulty: int = 13
+    """Letters that publishing a set with copulas takes."""
+    submit_difficulty: int = 6
+    """Letters that predicting takes."""
+    letters_given: int = 0
+    """Letters that a name counts for beyond those that it has: so that those of a demo are found at once."""
+
+
 @dataclass(frozen=True)
 class NetworkParams:
     """One version of the network's rules. Equal digests mean equal rules, to the bit."""
@@ -212,6 +244,7 @@ class NetworkParams:
     wire: WireParams = field(default_factory=WireParams)
     standing: StandingParams = field(default_factory=StandingParams)
     retention: RetentionParams = field(default_factory=RetentionParams)
+    streams: StreamLimits = field(default_factory=StreamLimits)
 
     def __post_init__(self) -> None:
         """Raises ValueError for a lag at which answers have nothing in common (whoever wrote these params)."""
@@ -239,6 +272,7 @@ class NetworkParams:
             sections["challenges"] = tuple(ChallengeParams(**challenge) for challenge in plain["challenges"])
             lags = tuple(plain["sharing"]["lags_steps"])
             sections["sharing"] = replace(sections["sharing"], lags_steps=lags)
+            sections["streams"] = replace(sections["streams"], delays=tuple(plain["streams"]["delays"]))
             params = cls(**{**plain, **sections})
         except (KeyError, TypeError) as error:
             raise ValueError("these params have other fields than this release's") from error
@@ -267,6 +301,7 @@ _SECTIONS: Final[dict[str, Any]] = {
     "wire": WireParams,
     "standing": StandingParams,
     "retention": RetentionParams,
+    "streams": StreamLimits,
 }
 
 MAIN: Final = NetworkParams()
@@ -294,6 +329,7 @@ DEMO: Final = replace(
         key_bucket_size=2_000,
         key_bucket_per_second=1_000,
     ),
+    streams=replace(MAIN.streams, letters_given=7, sequence_ahead_ms=2 * HOUR_MS),
 )
 """For a clock that runs 600 times too fast: windows of at least a second of wall time, a short dispute window,
-and a bootstrap share. Everything else is MAIN."""
+a bootstrap share, and memorable names that are found at once. Everything else is MAIN."""

@@ -31,6 +31,10 @@ class Fanout:
         """How many are subscribed."""
         return self._door.inside
 
+    def is_heard(self, topic: str) -> bool:
+        """Whether anybody is subscribed to a topic."""
+        return topic in self._by_topic
+
     def subscribe(self, topics: Iterable[str], frame: Callable[[bytes], bytes]) -> Subscription:
         """Use as `with fanout.subscribe(...) as news: async for framed in news`.
 

@@ -50,6 +50,7 @@ STATUSES: Final[Mapping[type[AuguryError], grpc.StatusCode]] = MappingProxyType(
         errors.Replayed: _Code.ALREADY_EXISTS,
         errors.UnknownSender: _Code.PERMISSION_DENIED,
         errors.StandingTooLow: _Code.PERMISSION_DENIED,
+        errors.KeyEnded: _Code.PERMISSION_DENIED,
         errors.RateLimited: _Code.RESOURCE_EXHAUSTED,
         errors.Overloaded: _Code.RESOURCE_EXHAUSTED,
         errors.TooSlow: _Code.RESOURCE_EXHAUSTED,

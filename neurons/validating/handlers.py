@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from neurons.answering import Handled, Handler, expect
+from neurons.answering import Handled, Handler, InTurn, expect
 from neurons.ports import PeerUnreachable
 from neurons.records import NO_CHANGE, Change
 from neurons.validating.asking import Asker
 from neurons.validating.intake import take_answer
 from neurons.validating.parts import ValidatorParts
 from neurons.validating.readings import Readings
+from neurons.validating.streams.acts import SAMPLES
+from neurons.validating.streams.handlers import StreamHandlers
 from protocol import codec
 from protocol.admission import Admitted
 from protocol.errors import InvalidRequest, NotFound, UnknownSender
@@ -46,8 +48,11 @@ class Doorkeeping:
 class Handlers:
     """One validator's handlers by purpose."""
 
-    def __init__(self, parts: ValidatorParts, asker: Asker, readings: Readings, door: Doorkeeping) -> None:
+    def __init__(
+        self, parts: ValidatorParts, asker: Asker, readings: Readings, door: Doorkeeping, streams: StreamHandlers
+    ) -> None:
         self._parts, self._asker, self._readings, self._door = parts, asker, readings, door
+        self._streams = streams
 
     def by_purpose(self) -> Mapping[Purpose, Handler]:
         """The table that the node serves from."""
@@ -57,6 +62,7 @@ class Handlers:
             Purpose.ROUNDS: self.rounds,
             Purpose.STANDINGS: self.standings,
             Purpose.EXPLAIN: self.explain,
+            **self._streams.by_purpose(),
         }
 
     async def register(self, admitted: Admitted, now_ms: UnixMs) -> Handled:
@@ -85,9 +91,14 @@ class Handlers:
         row = self._parts.registry.register(hotkey, request.endpoint, request.challenges, now_ms=now_ms)
         return Handled(RegisterReply(row.registered_at_ms), Change(miners=(row,)))
 
-    async def submit(self, admitted: Admitted, now_ms: UnixMs) -> Handled:
-        """Takes a pushed answer exactly as a pulled one. Raises NotFound, WrongPhase, InvalidRequest."""
+    async def submit(self, admitted: Admitted, now_ms: UnixMs) -> Handled | InTurn:
+        """Takes a pushed answer exactly as a pulled one, and scenarios for open streams.
+
+        Raises NotFound, WrongPhase, InvalidRequest.
+        """
         request, parts = expect(admitted, SubmitRequest), self._parts
+        if request.kind == SAMPLES:
+            return await self._streams.submit(admitted, now_ms)
         hotkey = admitted.header.sender
         row = await parts.store.round(_round_id(request.subject))
         if row is None or row.challenge != request.kind:

@@ -30,8 +30,8 @@ class News:
         return self._fanout.subscribers
 
     def publish(self, topic: str, message: Message) -> None:
-        """Seals a broadcast and queues it for whoever watches its topic; nothing happens when nobody watches."""
-        if not self._fanout.subscribers:
+        """Seals a broadcast and queues it for whoever watches its topic; nothing happens when nobody watches that."""
+        if not self._fanout.is_heard(topic):
             return
         now = self._clock.now_ms()
         self._sequences[topic] = self._sequences.get(topic, 0) + 1

@@ -22,8 +22,14 @@ from neurons.validating.readings import Readings
 from neurons.validating.refusals import offender_of, refusal_change, sender_of
 from neurons.validating.registry import Registry
 from neurons.validating.rescoring import Rescoring
+from neurons.validating.senders import KnownSenders
 from neurons.validating.series import FollowedSeries, check_grid, followed_in
 from neurons.validating.settling import Settling
+from neurons.validating.streams.acts import Acts
+from neurons.validating.streams.handlers import StreamHandlers
+from neurons.validating.streams.keeping import StreamKeeper
+from neurons.validating.streams.readings import StreamReadings
+from neurons.validating.streams.rows import taken_back
 from neurons.validating.telling import close_news, venue_outcomes
 from protocol.admission import Gate
 from protocol.errors import AuguryError
@@ -32,10 +38,12 @@ from protocol.messages import Purpose
 from protocol.params import NetworkParams
 from protocol.rules.calendar import round_times
 from protocol.rules.rounds import UNSCORED_STATES
-from protocol.units import MINUTE_MS, UnixMs
+from protocol.units import DAY_MS, MINUTE_MS, UnixMs
 
 FAR_MS: Final = 2**62
-KEPT_REPLIES = frozenset({Purpose.SUBMIT})
+SETTLEMENTS_KEPT_MS: Final = 7 * DAY_MS
+"""How long each settlement of an open stream can be asked for; what it moved is booked, and in its day's sums."""
+KEPT_REPLIES = frozenset({Purpose.SUBMIT, Purpose.STREAM_ACT})
 """Requests whose reply is stored with what they did, and given again to a retry. A registration is done again: the
 miner may have moved and moved back meanwhile, and what counts is where it answers now."""
 
@@ -55,15 +63,20 @@ def disputed_ms(params: NetworkParams) -> int:
 class ValidatorNode:
     """A `Service` for the transport, and the tasks behind it. Make one with `ValidatorNode.open`."""
 
-    def __init__(self, parts: ValidatorParts, gate: Gate, door: Doorkeeping, news: News) -> None:
-        self._parts, self._news = parts, news
+    def __init__(self, parts: ValidatorParts, gate: Gate, door: Doorkeeping, news: News, keeper: StreamKeeper) -> None:
+        self._parts, self._news, self.keeper = parts, news, keeper
         self._asker = Asker(parts)
         self._settling = Settling(parts.store, parts.params)
         self.readings = Readings(parts.store, parts.params, self._settling)
+        streams = StreamHandlers(
+            keeper,
+            Acts(parts.key, parts.params.network, parts.registry.hotkeys),
+            StreamReadings(keeper, parts.store),
+        )
         self._desk = Desk(
             key=parts.key,
             gate=gate,
-            handlers=Handlers(parts, self._asker, self.readings, door).by_purpose(),
+            handlers=Handlers(parts, self._asker, self.readings, door, streams).by_purpose(),
             clock=parts.clock,
             entropy=parts.entropy,
             store=parts.store,
@@ -109,14 +122,15 @@ class ValidatorNode:
             check_grid(one, meta, params, has_closes=bool(rows))
             for row in rows:
                 history.add(row.close_at_ms, row.close_e8)
-        gate = Gate(me=key.hotkey, accepted=[params], senders=registry)
+        news = News(key, params, clock, entropy)
+        keeper = StreamKeeper(store, clock, telemetry, news.publish, await taken_back(store, params.streams))
+        gate = Gate(me=key.hotkey, accepted=[params], senders=KnownSenders(registry, keeper))
         nonces = await store.live_nonces(now_ms=now)
         gate.restore(((row.hotkey, row.nonce, row.expires_at_ms) for row in nonces), now_ms=now)
         telemetry.metrics.watch_rounds(await store.round_counts())
         for one in followed.values():
             step_ms = one.params(params).time.step_ms
             telemetry.metrics.market.watch_series(one.name, step_ms=step_ms, expected=one.counter(params))
-        news = News(key, params, clock, entropy)
         parts = ValidatorParts(
             key=key,
             params=params,
@@ -142,7 +156,7 @@ class ValidatorNode:
                 )
             )
         )
-        return cls(parts, gate, door, news)
+        return cls(parts, gate, door, news, keeper)
 
     def serves(self) -> Sequence[Purpose]:
         return (*self._desk.serves(), Purpose.WATCH)
@@ -187,6 +201,7 @@ class ValidatorNode:
             for series, market in markets.items():
                 tasks.create_task(self._learn_closes(series, market), name=f"closes {series}")
             tasks.create_task(self.driver.run(), name="driver")
+            tasks.create_task(self.keeper.run(), name="open streams")
             tasks.create_task(self._retain(), name="retention")
 
     def newest_close_ms(self, series: str) -> UnixMs | None:
@@ -256,6 +271,7 @@ class ValidatorNode:
                     sharing_before_ms=kept_since,
                     superseded_before_ms=unscored - disputed_ms(parts.params),
                 )
+                await parts.store.prune_streams(now_ms=now, settled_before_ms=now - SETTLEMENTS_KEPT_MS)
             except StoreUnavailable as error:
                 parts.telemetry.record(StoreFailed(reason=error.public))
             await parts.clock.sleep_until(parts.clock.now_ms() + 10 * MINUTE_MS)

@@ -29,6 +29,10 @@ class Registry:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def hotkeys(self) -> frozenset[Hotkey]:
+        """Everybody who ever registered."""
+        return frozenset(self._rows)
+
     def get(self, hotkey: Hotkey) -> MinerRow | None:
         return self._rows.get(hotkey)
 

@@ -180,7 +180,6 @@ class LetterLine:
     """A sender's newest value. value: the UTF-8 bytes of its text."""
 
     sender: str
-    at_ms: UnixMs
     value: bytes
 
     def __post_init__(self) -> None:

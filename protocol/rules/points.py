@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Final
 
 from protocol.errors import InvalidRequest
+from protocol.params import MAIN
 from protocol.rules.exact import round_div
 from protocol.rules.ledger import Account, Floors, Posting, Transaction, Unit
 from protocol.rules.pot import Settlement
@@ -45,7 +46,7 @@ BAD_STANDING_MICROS: Final = Micros(-MICRO)
 LEAST_GIVEN_MICROS: Final = Micros(MICRO // 10)
 """A transfer must exceed this."""
 KEEPS_TENTHS: Final = 9
-VALID_DIFFICULTY: Final = 6
+VALID_DIFFICULTY: Final = MAIN.streams.submit_difficulty
 
 
 def points_account(owner: str) -> Account:

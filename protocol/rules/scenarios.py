@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from protocol.errors import InvalidAnswer, InvalidRequest
+from protocol.params import MAIN
 
-SCENARIOS: Final = 225
+SCENARIOS: Final = MAIN.streams.num_predictions
 """Scenarios of a submission, where a stream does not say otherwise."""
 
 MAX_SCENARIOS: Final = 1_000

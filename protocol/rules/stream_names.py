@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from protocol.errors import InvalidRequest
+from protocol.params import MAIN
 
-DELAYS: Final = (70, 310, 910, 3555)
+DELAYS: Final = MAIN.streams.delays
 """The horizons that every stream is predicted at, in seconds."""
 SEPARATOR: Final = "::"
 TILDE: Final = "~"

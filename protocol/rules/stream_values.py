@@ -62,10 +62,19 @@ class StreamValue:
 
 
 class Lag(NamedTuple):
-    """A value that came: the number or the numbers, and when."""
+    """A value that came: the number or the numbers, when, and the publisher's number of it."""
 
     value: float | tuple[float, ...]
     at_ms: UnixMs
+    sequence: int = 0
+
+
+class HistoryRecord(NamedTuple):
+    """A value that has no lags: what came, when, and the publisher's number of it."""
+
+    value: StreamValue
+    at_ms: UnixMs
+    sequence: int
 
 
 def read_value(text: str) -> StreamValue:

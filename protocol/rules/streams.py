@@ -19,10 +19,9 @@ from types import MappingProxyType
 from typing import Final
 
 from protocol.errors import InvalidRequest, NotFound, RateLimited, Replayed
-from protocol.rules.points import VALID_DIFFICULTY
-from protocol.rules.scenarios import SCENARIOS
-from protocol.rules.stream_names import DELAYS, check_plain_name, is_derived_name
-from protocol.units import DAY_MS, HOUR_MS, MICRO, MINUTE_MS, SECOND_MS, Hotkey, Micros, UnixMs
+from protocol.params import MAIN, StreamLimits
+from protocol.rules.stream_names import check_plain_name, is_derived_name
+from protocol.units import MICRO, Hotkey, Micros, UnixMs
 
 
 class StreamState(StrEnum):
@@ -76,32 +75,7 @@ PERMISSIONS: Final[Mapping[StreamState, Mapping[Action, Who]]] = MappingProxyTyp
 )
 
 
-@dataclass(frozen=True, slots=True)
-class StreamLimits:
-    """Every figure of a stream's life."""
-
-    delays: tuple[int, ...] = DELAYS
-    num_predictions: int = SCENARIOS
-    """Scenarios of one submission."""
-    life_ms: int = 96 * HOUR_MS
-    """A stream lives so long after a value."""
-    touch_ms: int = 104 * HOUR_MS
-    """And so long after a touch."""
-    reserved_ms: int = 30 * DAY_MS
-    """A dormant stream's name is kept for its owner so long."""
-    min_interval_ms: int = SECOND_MS
-    """Values of one stream are at least so far apart: what bounds its lags."""
-    sequence_ahead_ms: int = MINUTE_MS
-    """A sequence number is at most the receipt time in ms plus this."""
-    min_budget_micros: int = MICRO // 1000
-    max_budget_micros: int = 1000 * MICRO
-    stream_difficulty: int = 12
-    """Letters of the animal that a publisher's key needs; each gate's own."""
-    copula_difficulty: int = 13
-    submit_difficulty: int = VALID_DIFFICULTY
-
-
-NETWORK_LIMITS: Final = StreamLimits()
+NETWORK_LIMITS: Final = MAIN.streams
 DEFAULT_BUDGET_MICROS: Final = Micros(MICRO)
 
 

@@ -15,6 +15,7 @@ from protocol.errors import (
     BodyMismatch,
     Expired,
     Ignored,
+    KeyEnded,
     Malformed,
     OutsideTimeWindow,
     Overloaded,
@@ -167,12 +168,13 @@ def test_every_refusal_leaves_the_nonce_free():
     assert ASK == admit(gate, raw).message
 
 
-def test_strangers_may_read_and_register_and_nothing_else():
+def test_strangers_may_read_and_register_and_act_on_streams_and_nothing_else():
     gate = new_gate()
     ask = m.RegisterRequest("127.0.0.1:9101", ("closes.point",))
 
     assert ask == admit(gate, request(ask, key=STRANGER), purpose=Purpose.REGISTER).message
-    assert {Purpose.REGISTER, Purpose.ROUNDS, Purpose.STANDINGS, Purpose.EXPLAIN, Purpose.WATCH} == OPEN_TO_ANYONE
+    reading = {Purpose.ROUNDS, Purpose.STANDINGS, Purpose.EXPLAIN, Purpose.WATCH, Purpose.STREAM_READ}
+    assert reading | {Purpose.REGISTER, Purpose.STREAM_ACT} == OPEN_TO_ANYONE
     with pytest.raises(UnknownSender):
         admit(gate, request(key=STRANGER))
 
@@ -196,6 +198,18 @@ def test_a_suspended_sender_is_told_until_when():
         admit(gate, request())
     assert NOW + 1 == refused.value.fields["suspended_until_ms"]
     assert ASK == admit(gate, request(), now_ms=NOW + 1).message
+
+
+def test_a_key_that_has_ended_may_do_nothing_and_only_its_own_signature_says_so():
+    senders = KnownValidators()
+    senders.standings[VALIDATOR.hotkey] = SenderStanding(known=True, ended=True)
+    gate = new_gate(senders)
+    raw = request()
+
+    with pytest.raises(KeyEnded):
+        admit(gate, raw)
+    with pytest.raises(BadSignature):
+        admit(gate, flip_signature(raw))
 
 
 def test_several_versions_of_the_params_are_accepted_and_handed_on():

@@ -147,7 +147,7 @@ READS: Final[tuple[tuple[m.StreamQuestion, m.StreamAnswer], ...]] = (
         m.PerformanceAnswer((m.PerformanceLine("70::cop.json", Micros(-1_000_000)),)),
     ),
     (m.NoticesQuestion("confirm", 10), m.NoticesAnswer((m.NoticeLine("submit", ANCHOR_MS, "70::cop.json"),))),
-    (m.MailboxQuestion("cop.json"), m.MailboxAnswer((m.LetterLine("traffic.json", ANCHOR_MS, b"-7e-3"),))),
+    (m.MailboxQuestion("cop.json"), m.MailboxAnswer((m.LetterLine("traffic.json", b"-7e-3"),))),
     (m.LinksQuestion("cop.json"), m.LinksAnswer((m.LinkLine("cop.json", 70, "traffic.json"),))),
     (m.SubscriptionsQuestion("cop.json"), m.SubscriptionsAnswer(("traffic.json",), ("z1~cop~70.json",))),
     (m.VolumesQuestion(5), m.VolumesAnswer((m.PerformanceLine("70::cop.json", Micros(2_000_000)),))),

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from protocol.params import StreamLimits
 from protocol.rules.stream_book.book import StreamBook
 from protocol.rules.stream_book.effects import Effects
 from protocol.rules.stream_book.submitting import Submission
-from protocol.rules.streams import NETWORK_LIMITS, StreamLimits
+from protocol.rules.streams import NETWORK_LIMITS
 from protocol.units import Hotkey, UnixMs
 
 T = UnixMs(1_763_800_000_000)

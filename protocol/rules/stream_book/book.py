@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.errors import NotFound
+from protocol.params import StreamLimits
 from protocol.rules.cdf_points import points_from_lags
 from protocol.rules.cdfs import Cdf, SmoothCdf, empirical_cdf
 from protocol.rules.quarantine import LIFE_MS
@@ -43,7 +44,6 @@ from protocol.rules.streams import (
     NETWORK_LIMITS,
     Action,
     Stream,
-    StreamLimits,
     StreamState,
     permitted,
     state_of,

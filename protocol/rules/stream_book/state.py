@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final, TypeVar
 
 from protocol.errors import NodeFault
+from protocol.params import StreamLimits
 from protocol.rules.points import bankruptcy_level_micros
 from protocol.rules.quarantine import LIFE_MS
 from protocol.rules.stream_book.effects import EdgeChange, Effects, Request, Said, Taken
@@ -16,10 +17,12 @@ from protocol.rules.stream_book.horizon import Horizon
 from protocol.rules.stream_book.tallies import Tallies
 from protocol.rules.stream_edges import Link, Links, Message, Subscription, Subscriptions, deliver
 from protocol.rules.stream_names import is_derived_name, parse_derived_name
-from protocol.rules.stream_values import LAGS_KEPT, Lag, StreamValue, history_to_keep
-from protocol.rules.streams import NETWORK_LIMITS, Stream, StreamLimits
+from protocol.rules.stream_values import LAGS_KEPT, HistoryRecord, Lag, StreamValue, ValueKind, history_to_keep
+from protocol.rules.streams import NETWORK_LIMITS, Stream
 from protocol.units import SECOND_MS, Micros, UnixMs
 
+NO_VALUE: Final = StreamValue("", ValueKind.OTHER)
+"""Of a stream that was deleted."""
 _BEFORE_ANYTHING: Final = UnixMs(0)
 _level = lru_cache(maxsize=64)(bankruptcy_level_micros)
 _Edge = TypeVar("_Edge", Link, Subscription)
@@ -37,7 +40,7 @@ class StreamRecord:
     rule: str
     value: StreamValue
     lags: deque[Lag] = field(default_factory=deque)
-    history: deque[tuple[UnixMs, StreamValue]] = field(default_factory=deque)
+    history: deque[HistoryRecord] = field(default_factory=deque)
     horizons: dict[int, Horizon] = field(default_factory=dict)
     mailbox: dict[str, str] = field(default_factory=dict)
 
@@ -51,17 +54,17 @@ class StreamRecord:
                     break
         return found
 
-    def keep(self, value: StreamValue, at_ms: UnixMs, *, longest_delay: int) -> None:
+    def keep(self, value: StreamValue, at_ms: UnixMs, sequence: int, *, longest_delay: int) -> None:
         """Adds a value to the lags or the history, and lets go what `lags_to_keep` and `history_to_keep` let go."""
         self.value = value
         if not value.has_lags:
-            self.history.append((at_ms, value))
-            kept = history_to_keep([old.size_bytes for _, old in reversed(self.history)])
+            self.history.append(HistoryRecord(value, at_ms, sequence))
+            kept = history_to_keep([old.value.size_bytes for old in reversed(self.history)])
             while len(self.history) > kept:
                 self.history.popleft()
             return
         numbers = value.numbers
-        self.lags.append(Lag(numbers[0] if len(numbers) == 1 else numbers, at_ms))
+        self.lags.append(Lag(numbers[0] if len(numbers) == 1 else numbers, at_ms, sequence))
         while len(self.lags) > LAGS_KEPT and self.lags[1].at_ms <= at_ms - longest_delay * SECOND_MS:
             self.lags.popleft()
 
@@ -101,11 +104,11 @@ class BookState:
             self.streams[stream.name].stream = stream
             if stream.deleted:
                 self._empty(stream.name)
-        self._hear(effects.said)
+        self.hear(effects.said)
         for settled in effects.settled:
             self.tallies.count(settled)
         self.tallies.book(effects.transactions)
-        self._join(effects.edges)
+        self.join(effects.edges)
         self._post(effects.messages)
         self.letters.update(effects.letters)
         for taken in effects.taken:
@@ -151,12 +154,12 @@ class BookState:
                     for plain in parse_derived_name(name).names:
                         self.derived.setdefault(plain, set()).add(name)
             record.stream = taken.stream
-            record.keep(taken.value, taken.at_ms, longest_delay=max(self.limits.delays))
+            record.keep(taken.value, taken.at_ms, taken.stream.sequence, longest_delay=max(self.limits.delays))
 
     def _empty(self, name: str) -> None:
         """Lets go what a deleted stream held; its record stays, for owner and sequence."""
         record = self.streams[name]
-        self.streams[name] = StreamRecord(record.stream, record.rule, StreamValue("", record.value.kind))
+        self.streams[name] = StreamRecord(record.stream, record.rule, NO_VALUE)
 
     def edges_of(self, name: str) -> list[Link | Subscription]:
         """Every link and subscription that goes out of a stream or into it, in one order for everybody."""
@@ -164,14 +167,16 @@ class BookState:
         out, into = self.subscriptions.get(name, frozenset()), self.subscribed.get(name, frozenset())
         return [*sorted(links), *sorted(out | into)]
 
-    def _hear(self, words: Iterable[Said]) -> None:
+    def hear(self, words: Iterable[Said]) -> None:
+        """Gives each word to its horizon, in the order of receipt."""
         for said in words:
             horizons = self.streams[said.name].horizons
             if said.delay not in horizons:
                 horizons[said.delay] = Horizon(said.delay, count=self.limits.num_predictions, life_ms=self.life_ms)
             horizons[said.delay].take(said)
 
-    def _join(self, changes: Iterable[EdgeChange]) -> None:
+    def join(self, changes: Iterable[EdgeChange]) -> None:
+        """Makes links and subscriptions, or takes them back."""
         for edge, is_there in changes:
             if isinstance(edge, Link):
                 _change(self.links, edge.name, edge, is_there=is_there)

@@ -55,17 +55,29 @@ class Tallies:
         moved = [pair for pair in zip(settlement.owners, settlement.amounts_micros, strict=True) if pair[1] != 0]
         if not moved:
             return
-        day = settled.at_ms // DAY_MS
-        for board in boards_of(stream, delay, sponsor=settled.sponsor, at_ms=settled.at_ms):
-            sums = self.days.setdefault(board, {}).setdefault(day, {})
-            for owner, amount in moved:
-                sums[owner] = sums.get(owner, 0) + amount
-        where = stream, delay
+        boards = boards_of(stream, delay, sponsor=settled.sponsor, at_ms=settled.at_ms)
         for owner, amount in moved:
-            performed = self.performed.setdefault(owner, {})
-            performed[where] = performed.get(where, 0) + amount
-        horizon = horizon_name(stream, delay)
-        self.volumes[horizon] = self.volumes.get(horizon, 0) + volume_micros(settlement)
+            self._add(boards, settled.at_ms // DAY_MS, owner, amount, horizon=(stream, delay))
+        name = horizon_name(stream, delay)
+        self.volumes[name] = self.volumes.get(name, 0) + volume_micros(settlement)
+
+    def take_back(
+        self, stream: str, delay: int, *, sponsor: str, owner: str, day: int, amount_micros: int, moved_micros: int
+    ) -> None:
+        """Adds what a store has kept of one owner's settlements of one horizon on one day."""
+        boards = boards_of(stream, delay, sponsor=sponsor, at_ms=UnixMs(day * DAY_MS))
+        self._add(boards, day, owner, amount_micros, horizon=(stream, delay))
+        name = horizon_name(stream, delay)
+        self.volumes[name] = self.volumes.get(name, 0) + moved_micros
+
+    def _add(
+        self, boards: Iterable[BoardKey], day: int, owner: str, amount_micros: int, *, horizon: tuple[str, int]
+    ) -> None:
+        for board in boards:
+            sums = self.days.setdefault(board, {}).setdefault(day, {})
+            sums[owner] = sums.get(owner, 0) + amount_micros
+        performed = self.performed.setdefault(owner, {})
+        performed[horizon] = performed.get(horizon, 0) + amount_micros
 
     def balance(self, owner: str) -> Micros:
         """An owner's points; 0 before anything moved."""

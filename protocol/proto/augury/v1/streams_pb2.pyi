@@ -468,14 +468,12 @@ class NoticesAnswer(_message.Message):
     def __init__(self, notices: _Optional[_Iterable[_Union[NoticeLine, _Mapping]]] = ...) -> None: ...
 
 class LetterLine(_message.Message):
-    __slots__ = ("sender", "at_ms", "value")
+    __slots__ = ("sender", "value")
     SENDER_FIELD_NUMBER: _ClassVar[int]
-    AT_MS_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     sender: str
-    at_ms: int
     value: bytes
-    def __init__(self, sender: _Optional[str] = ..., at_ms: _Optional[int] = ..., value: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, sender: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
 
 class MailboxAnswer(_message.Message):
     __slots__ = ("letters",)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
-from copy import deepcopy
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.errors import NodeFault
-from protocol.rules.stream_book.book import StreamBook
 from protocol.rules.stream_book.effects import Effects
-from protocol.rules.stream_book.horizon import Horizon
+from protocol.rules.stream_book.restoring import Restoring
 from protocol.rules.stream_book.state import BookState, StreamRecord
 from protocol.rules.stream_values import lags_to_keep, read_value
 from protocol.rules.streams import Publication, publish
-from protocol.units import UnixMs
+from protocol.units import DAY_MS, UnixMs
 from tests.support.stream_play import StreamPlay, T, about, key
 
 
@@ -32,7 +28,7 @@ def test_as_many_lags_are_kept_as_the_rules_say(gaps):
     for gap in gaps:
         at_ms += 1_000 * gap
         times.insert(0, at_ms)
-        kept.keep(read_value(str(gap)), UnixMs(at_ms), longest_delay=910)
+        kept.keep(read_value(str(gap)), UnixMs(at_ms), 1, longest_delay=910)
     count = lags_to_keep(times, now_ms=UnixMs(at_ms), delays=(70, 910))
     assert times[:count] == [lag.at_ms for lag in reversed(kept.lags)]
 
@@ -40,15 +36,15 @@ def test_as_many_lags_are_kept_as_the_rules_say(gaps):
 def test_records_are_kept_apart_from_lags_and_a_thousand_of_them():
     kept = record()
     for number in range(1_010):
-        kept.keep(read_value(f'{{"n": {number}}}'), UnixMs(T + number), longest_delay=70)
+        kept.keep(read_value(f'{{"n": {number}}}'), UnixMs(T + number), number, longest_delay=70)
     assert (0, 1_000) == (len(kept.lags), len(kept.history))
-    assert '{"n": 1009}' == kept.history[-1][1].text
+    assert ('{"n": 1009}', T + 1009, 1009) == (kept.history[-1].value.text, *kept.history[-1][1:])
 
 
 def test_numbers_are_picked_out_of_the_lags():
     kept = record()
     for text in ("1", "[1, 2]", "3", "4"):
-        kept.keep(read_value(text), T, longest_delay=70)
+        kept.keep(read_value(text), T, 1, longest_delay=70)
     assert [4.0, 3.0] == kept.newest_numbers(2)
     assert [4.0, 3.0, 1.0] == kept.newest_numbers(9)
 
@@ -72,6 +68,41 @@ def test_a_deleted_stream_holds_nothing_but_its_owner_and_number():
     assert (owner, 1) == (kept.stream.owner, kept.stream.sequence)
 
 
+def restored(live, history):
+    """The book as a node takes it back: from what each of these effects has left in its tables."""
+    restoring = Restoring()
+    for name, record in live.state.streams.items():
+        restoring.stream(record.stream, record.rule)
+        for sender, text in record.mailbox.items():
+            restoring.letter(name, sender, text)
+    for owner, letters in live.state.letters.items():
+        restoring.letters(owner, letters)
+    for edges in (*live.state.links.values(), *live.state.subscriptions.values()):
+        for edge in edges:
+            restoring.edge(edge)
+    for effects in history:
+        for taken in effects.taken:
+            stream = taken.stream
+            restoring.value(stream.name, stream.incarnation, stream.sequence, taken.value.text, taken.at_ms)
+        for said in effects.said:
+            restoring.word(said)
+        for settled in effects.settled:
+            for owner, amount in zip(settled.settlement.owners, settled.settlement.amounts_micros, strict=True):
+                if amount:
+                    restoring.day(
+                        settled.name,
+                        settled.delay,
+                        sponsor=settled.sponsor,
+                        owner=owner,
+                        day=settled.at_ms // DAY_MS,
+                        amount_micros=amount,
+                        moved_micros=abs(amount),
+                    )
+    for account, amount in live.state.tallies.balances.items():
+        restoring.balance(account, amount)
+    return restoring.book()
+
+
 def test_a_book_taken_back_from_its_tables_decides_alike():
     play = StreamPlay()
     owner, ann, bob = play.named("owner", "ann", "bob")
@@ -82,19 +113,9 @@ def test_a_book_taken_back_from_its_tables_decides_alike():
         play.submit(bob, "cop.json", 3555, about(float(number)))
         play.wait(60)
         play.value("cop.json", owner, number, with_percentiles=True)
-    stored, state = play.book.state, BookState()
-    for name, kept in stored.streams.items():
-        taken = state.streams[name] = StreamRecord(kept.stream, kept.rule, kept.value, deque(kept.lags))
-        for delay, horizon in kept.horizons.items():
-            taken.horizons[delay] = Horizon(delay, count=state.limits.num_predictions)
-            words = [said for words in horizon.words.values() for said in words]
-            for said in sorted(words, key=lambda one: one.order):
-                taken.horizons[delay].take(said)
-    state.newest_ms, state.letters = stored.newest_ms, dict(stored.letters)
-    state.derived, state.answered = deepcopy(stored.derived), dict(stored.answered)
-    state.links, state.subscriptions, state.subscribed = {}, dict(stored.subscriptions), dict(stored.subscribed)
-    state.tallies = deepcopy(stored.tallies)
-    book = StreamBook.of(state)
+    book = restored(play.book, play.history)
+    book.state.answered.update(play.book.state.answered)
     assert play.book == book
+    assert play.book.state.tallies == book.state.tallies
     later = {"sequence": 99, "value": "3", "now_ms": play.wait(3_600), "with_percentiles": True}
     assert play.book.publish("cop.json", owner, **later) == book.publish("cop.json", owner, **later)

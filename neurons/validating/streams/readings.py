@@ -1,0 +1,279 @@
+"""What a validator tells of its open streams: each question of `stream_questions` to its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+import numpy as np
+
+from neurons.ports import StoreReader
+from neurons.validating.streams.keeping import StreamKeeper
+from protocol import messages as m
+from protocol.errors import InvalidRequest
+from protocol.messages import MAX_ROWS, StreamAnswer, StreamQuestion, StreamReadReply
+from protocol.rules.cdf_points import points_from_lags
+from protocol.rules.cdfs import Cdf, cdf_2021, cdf_2023, empirical_cdf
+from protocol.rules.memorable import name_code, shown_names
+from protocol.rules.stream_book.effects import Said
+from protocol.rules.stream_records import NoticeKind, transactions_of
+from protocol.rules.stream_standings import Board, BoardKey, Category, Contest
+from protocol.rules.stream_values import Lag
+from protocol.rules.streams import Stream, state_of
+from protocol.units import Hotkey, Micros, UnixMs
+
+MAX_ANSWER_BYTES: Final = 400_000
+"""Of values in one answer: what fits the body of a reply with everything around it."""
+SMOOTH_POINTS: Final = 451
+"""Quantiles that stand for a smooth distribution: its ends, and twice as many points as a submission has."""
+BEST_2021: Final = 10
+"""The owners that the distribution of 2021 counts."""
+
+
+@dataclass(frozen=True)
+class StreamReadings:
+    """Answers to questions about one validator's open streams."""
+
+    keeper: StreamKeeper
+    store: StoreReader
+
+    async def answer(self, question: StreamQuestion, asker: Hotkey) -> StreamReadReply:
+        """The answer as of now. Raises NotFound and InvalidRequest (the asker's) as the rules of what is read say."""
+        now_ms = self.keeper.now_ms()
+        answer = await _ANSWERS[type(question)](self, question, self.keeper.owner_of(asker), now_ms)
+        return StreamReadReply(now_ms, answer)
+
+    async def streams(self, asked: m.StreamsQuestion, _: Hotkey, now_ms: UnixMs) -> m.StreamsAnswer:
+        """Live streams by name, after one."""
+        state = self.keeper.book.state
+        names = (one for one in self.keeper.book.streams(now_ms=now_ms) if one.name > asked.after)
+        return m.StreamsAnswer(
+            tuple(self._summary(one, state.streams[one.name].rule, now_ms) for one in islice(names, asked.limit))
+        )
+
+    async def lags(self, asked: m.LagsQuestion, _: Hotkey, now_ms: UnixMs) -> m.LagsAnswer:
+        """The newest values; of a stream without lags, its history."""
+        book = self.keeper.book
+        book.value(asked.name, now_ms=now_ms)
+        record = book.state.streams[asked.name]
+        newest = [(lag.at_ms, lag.sequence, _text(lag)) for lag in reversed(record.lags)]
+        if not newest:
+            newest = [(old.at_ms, old.sequence, old.value.text) for old in reversed(record.history)]
+        before_ms = asked.before_ms or now_ms + 1
+        lines: list[m.LagLine] = []
+        size = 0
+        for at_ms, sequence, text in [one for one in newest if one[0] < before_ms][: asked.limit]:
+            value = text.encode()
+            size += len(value)
+            if size > MAX_ANSWER_BYTES and lines:
+                break
+            lines.append(m.LagLine(at_ms, sequence, value))
+        return m.LagsAnswer(tuple(lines))
+
+    async def cdf(self, asked: m.CdfQuestion, _: Hotkey, now_ms: UnixMs) -> m.CdfAnswer:
+        """A distribution in one of its forms."""
+        if asked.form not in FORMS:
+            raise InvalidRequest(f"no distribution is called {asked.form[:64]!r}", field="form", limit=tuple(FORMS))
+        said = self.keeper.book.standing(asked.name, asked.delay, now_ms=now_ms)
+        cdf = FORMS[asked.form](self, asked, said, now_ms)
+        return m.CdfAnswer(len(said), cdf.x, cdf.y)
+
+    async def board(self, asked: m.BoardQuestion, _: Hotkey, now_ms: UnixMs) -> m.BoardAnswer:
+        """A leaderboard, with the names that its keys have."""
+        places = self.keeper.book.tallies.leaderboard(_board(asked), now_ms, rows=MAX_ROWS)
+        codes = {owner: self._code(owner) for owner, _ in places}
+        shown = shown_names(codes.values())
+        return m.BoardAnswer(
+            tuple(m.BoardLine(Hotkey(bytes.fromhex(owner)), score, shown[codes[owner]]) for owner, score in places)
+        )
+
+    async def balance(self, asked: m.BalanceQuestion, _: Hotkey, now_ms: UnixMs) -> m.BalanceAnswer:
+        """What a line of keys has, under whichever of its keys it is asked for."""
+        owner = self.keeper.owner_of(asked.owner)
+        state, text = self.keeper.book.state, owner.hex()
+        named = owner in self.keeper.nonces
+        return m.BalanceAnswer(
+            balance_micros=state.tallies.balance(text),
+            level_micros=state.level(text),
+            difficulty=state.letters.get(text, 0),
+            name=next(iter(shown_names([self._code(text)]).values())) if named else "",
+        )
+
+    async def transactions(self, asked: m.TransactionsQuestion, _: Hotkey, now_ms: UnixMs) -> m.TransactionsAnswer:
+        """A key's settlements, the newest first."""
+        owner = self.keeper.owner_of(asked.owner)
+        rows = await self.store.settlements(owner=owner, before_ms=asked.before_ms or None, limit=asked.limit)
+        lines = [
+            m.TransactionLine(
+                settlement_time_ms=one.settlement_time_ms,
+                amount_micros=one.amount_micros,
+                budget_micros=one.budget_micros,
+                rule=one.rule,
+                stream=one.stream,
+                delay=one.delay,
+                value=one.value,
+                window=one.window,
+                mass=one.mass,
+                density=one.density,
+                average=one.average,
+                submissions_count=one.submissions_count,
+                submissions_close=one.submissions_close,
+                stream_owner=one.stream_owner,
+            )
+            for row in rows
+            for one in transactions_of(
+                row.settlement, stream=row.name, delay=row.delay, stream_owner=row.sponsor.hex(), at_ms=row.at_ms
+            )
+            if one.recipient == owner.hex()
+        ]
+        return m.TransactionsAnswer(tuple(lines))
+
+    async def performance(self, asked: m.PerformanceQuestion, _: Hotkey, now_ms: UnixMs) -> m.PerformanceAnswer:
+        """What a key earned on each horizon, the best first."""
+        earned = self.keeper.book.tallies.performance(self.keeper.owner_of(asked.owner).hex())
+        return m.PerformanceAnswer(tuple(m.PerformanceLine(*one) for one in earned[:MAX_ROWS]))
+
+    async def notices(self, asked: m.NoticesQuestion, asker: Hotkey, now_ms: UnixMs) -> m.NoticesAnswer:
+        """The asker's own log."""
+        try:
+            kind = NoticeKind(asked.kind)
+        except ValueError:
+            raise InvalidRequest(
+                f"no log is called {asked.kind[:64]!r}", field="kind", limit=tuple(NoticeKind)
+            ) from None
+        rows = await self.store.notices(asker, kind, limit=asked.limit)
+        return m.NoticesAnswer(
+            tuple(m.NoticeLine(r.notice.operation.value, r.notice.at_ms, _about(r.notice.fields)) for r in rows)
+        )
+
+    async def mailbox(self, asked: m.MailboxQuestion, asker: Hotkey, now_ms: UnixMs) -> m.MailboxAnswer:
+        """What the asker's stream was sent."""
+        letters = self.keeper.book.mailbox(asked.name, asker, now_ms=now_ms)
+        lines: list[m.LetterLine] = []
+        size = 0
+        for sender, text in sorted(letters.items()):
+            value = text.encode()
+            size += len(value)
+            if size > MAX_ANSWER_BYTES and lines:
+                break
+            lines.append(m.LetterLine(sender, value))
+        return m.MailboxAnswer(tuple(lines[:MAX_ROWS]))
+
+    async def links(self, asked: m.LinksQuestion, _: Hotkey, now_ms: UnixMs) -> m.LinksAnswer:
+        """The links from a stream, then those to it."""
+        out = sorted(self.keeper.book.state.links.get(asked.name, frozenset()))
+        every = (*out, *self.keeper.book.backlinks(asked.name))
+        return m.LinksAnswer(tuple(m.LinkLine(one.name, one.delay, one.target) for one in every[:MAX_ROWS]))
+
+    async def subscriptions(self, asked: m.SubscriptionsQuestion, _: Hotkey, now_ms: UnixMs) -> m.SubscriptionsAnswer:
+        """What a stream subscribes to, and who subscribes to it."""
+        into = sorted(one.subscriber for one in self.keeper.book.state.subscribed.get(asked.name, frozenset()))
+        return m.SubscriptionsAnswer(tuple(self.keeper.book.sources(asked.name)[:MAX_ROWS]), tuple(into[:MAX_ROWS]))
+
+    async def volumes(self, asked: m.VolumesQuestion, _: Hotkey, now_ms: UnixMs) -> m.VolumesAnswer:
+        """What moved on each horizon, the most first."""
+        volumes = self.keeper.book.tallies.volumes
+        most = sorted(volumes.items(), key=lambda one: (-one[1], one[0]))[: asked.limit]
+        return m.VolumesAnswer(tuple(m.PerformanceLine(horizon, Micros(moved)) for horizon, moved in most))
+
+    def _summary(self, stream: Stream, rule: str, now_ms: UnixMs) -> m.StreamSummary:
+        return m.StreamSummary(
+            name=stream.name,
+            owner=stream.owner,
+            state=state_of(stream, now_ms, self.keeper.book.state.limits).value,
+            incarnation=stream.incarnation,
+            created_at_ms=stream.created_at_ms,
+            value_at_ms=stream.value_at_ms,
+            alive_until_ms=stream.alive_until_ms,
+            sequence=stream.sequence,
+            budget_micros=Micros(stream.budget_micros),
+            rule=rule,
+        )
+
+    def _code(self, owner: str) -> str:
+        """What a key's memorable name is read from; its own digits for a key without one."""
+        hotkey = Hotkey(bytes.fromhex(owner))
+        nonce = self.keeper.nonces.get(hotkey)
+        return owner if nonce is None else name_code(hotkey, int.from_bytes(nonce, "big"))
+
+
+def _text(lag: Lag) -> str:
+    numbers = lag.value
+    return repr(numbers) if isinstance(numbers, float) else repr(list(numbers))
+
+
+def _about(fields: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in fields)
+
+
+def _board(asked: m.BoardQuestion) -> BoardKey:
+    if not asked.category:
+        return Board(asked.stream or None, asked.delay or None)
+    try:
+        return Contest(asked.sponsor or None, Category(asked.category), asked.month or None)
+    except ValueError:
+        raise InvalidRequest(
+            f"no category is called {asked.category[:64]!r}", field="category", limit=tuple(Category)
+        ) from None
+
+
+_Form = Callable[[StreamReadings, m.CdfQuestion, list[Said], UnixMs], Cdf]
+
+
+def _plain(readings: StreamReadings, asked: m.CdfQuestion, said: list[Said], now_ms: UnixMs) -> Cdf:
+    """At quantiles of its own unless the asker says where: lags may lie anywhere but where the value will be."""
+    return empirical_cdf(np.concatenate([one.row() for one in said] or [np.empty(0)]), asked.values or None)
+
+
+def _smooth(readings: StreamReadings, asked: m.CdfQuestion, _: list[Said], now_ms: UnixMs) -> Cdf:
+    smooth = readings.keeper.book.smooth_cdf(asked.name, asked.delay, now_ms=now_ms)
+    if asked.values:
+        values = sorted(asked.values)
+        return Cdf(tuple(values), tuple(smooth.share(values).tolist()))
+    shares = np.linspace(0.0, 1.0, SMOOTH_POINTS)
+    return Cdf(tuple(smooth.quantile(shares).tolist()), tuple(shares.tolist()))
+
+
+def _of_2021(readings: StreamReadings, asked: m.CdfQuestion, said: list[Said], now_ms: UnixMs) -> Cdf:
+    board = Board(asked.name, asked.delay)
+    best = readings.keeper.book.tallies.leaderboard(board, now_ms, rows=BEST_2021)
+    owners = [one.word.owner for one in said]
+    scenarios = np.stack([one.row() for one in said]) if said else np.empty((0, 0))
+    return cdf_2021(owners, scenarios, _values(readings, asked), included=[owner for owner, _ in best])
+
+
+def _of_2023(_: StreamReadings, asked: m.CdfQuestion, said: list[Said], now_ms: UnixMs) -> Cdf:
+    scenarios = np.stack([one.row() for one in said]) if said else np.empty(0)
+    return cdf_2023(scenarios, sorted(asked.values) or None)
+
+
+def _values(readings: StreamReadings, asked: m.CdfQuestion) -> list[float]:
+    record = readings.keeper.book.state.streams[asked.name]
+    return sorted(asked.values) or points_from_lags(record.newest_numbers(len(record.lags)))
+
+
+FORMS: Final[Mapping[str, _Form]] = {
+    "": _plain,
+    "empirical": _plain,
+    "smooth": _smooth,
+    "2021": _of_2021,
+    "2023": _of_2023,
+}
+"""The forms of a distribution, as `CdfQuestion.form` names them."""
+
+_ANSWERS: Final[Mapping[type, Callable[[StreamReadings, Any, Hotkey, UnixMs], Awaitable[StreamAnswer]]]] = {
+    m.StreamsQuestion: StreamReadings.streams,
+    m.LagsQuestion: StreamReadings.lags,
+    m.CdfQuestion: StreamReadings.cdf,
+    m.BoardQuestion: StreamReadings.board,
+    m.BalanceQuestion: StreamReadings.balance,
+    m.TransactionsQuestion: StreamReadings.transactions,
+    m.PerformanceQuestion: StreamReadings.performance,
+    m.NoticesQuestion: StreamReadings.notices,
+    m.MailboxQuestion: StreamReadings.mailbox,
+    m.LinksQuestion: StreamReadings.links,
+    m.SubscriptionsQuestion: StreamReadings.subscriptions,
+    m.VolumesQuestion: StreamReadings.volumes,
+}
