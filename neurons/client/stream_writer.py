@@ -108,7 +108,7 @@ class StreamWriter(StreamReader):
 
     async def publish_set(
         self,
-        values: Mapping[str, float],
+        values: Mapping[str, Publishable],
         *,
         budgets: Mapping[str, float] | None = None,
         with_percentiles: bool = True,
