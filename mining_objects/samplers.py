@@ -49,7 +49,7 @@ def default_sampler(
     | lags | scenarios |
     | --- | --- |
     | one value | that value |
-    | few values, often seen | what followed the present value, so many steps later |
+    | few values, often the present one | what followed the present value, so many steps later |
     | wandering | the present value and a Student-t move whose size is today's, grown with the steps ahead |
     | coming back | the present value drawn towards the level, as far as it was after so many steps |
 

@@ -19,7 +19,9 @@ UNIT_ROOT_REJECTED: Final = -3.43
 Source: MacKinnon (2010), Critical Values for Cointegration Tests, table 2, with a constant.
 """
 MOST_STATES: Final = 25
-"""A series of at most so many values, each seen four times on average, is a chain of states."""
+"""A series of at most so many values, each seen four times on average, is a chain of states, if it was where it is now
+often enough to tell what follows: a price with few ticks that has just come to a new one wanders."""
+_RETURNS: Final = 5
 _VISITS: Final = 4
 _MOST_DIFFERENCES: Final = 4
 _ROWS_EACH: Final = 12
@@ -28,7 +30,7 @@ _TYPICAL_GAP_S: Final = 60.0
 
 
 class SeriesKind(StrEnum):
-    """constant: one value.  discrete: few, often seen.  process: wanders from where it is.  noise: comes back."""
+    """constant: one value.  discrete: few, and often where it is now.  process: wanders.  noise: comes back."""
 
     CONSTANT = "constant"
     DISCRETE = "discrete"
@@ -46,9 +48,15 @@ def kind_of(lagged_values: ArrayLike) -> SeriesKind:
     states = len(distinct(values))
     if states == 1:
         return SeriesKind.CONSTANT
-    if states <= min(MOST_STATES, len(values) // _VISITS):
+    if states <= min(MOST_STATES, len(values) // _VISITS) and _returns(values) >= _RETURNS:
         return SeriesKind.DISCRETE
     return SeriesKind.NOISE if comes_back(values[::-1]) else SeriesKind.PROCESS
+
+
+def _returns(values: Floats) -> int:
+    """How often the series came to its newest value from another one."""
+    here = np.isclose(values, values[0], rtol=0.0, atol=1e-9 * float(np.ptp(values)))
+    return int(np.count_nonzero(here[:-1] & ~here[1:]))
 
 
 def comes_back(chronological: Floats) -> bool:

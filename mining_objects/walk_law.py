@@ -29,8 +29,9 @@ _WARM: Final = 30
 _OWN_SHAPE_AT: Final = 100
 """So many moves apart from each other make their own shape count as much as Student's."""
 _DRIFT_STANDS_OUT: Final = 3.0
-_PRIOR_VISITS: Final = 10.0
-_LARGEST_RESIDUAL: Final = 1e6
+_PRIOR_VISITS: Final = 1.0
+_LEAST_SIZE: Final = 1e-6
+_LARGEST_SIZE: Final = 10.0
 
 
 def walk_ahead(series: Floats, steps: int, levels: Floats) -> Floats:
@@ -48,7 +49,7 @@ def walk_ahead(series: Floats, steps: int, levels: Floats) -> Floats:
     size = deviation_ahead(variances, steps)
     if not size[-1] > 0:
         return np.full(len(levels), drift * steps)
-    warm, least = min(_WARM, len(moves) // 2), float(size.max()) / _LARGEST_RESIDUAL
+    warm, least = min(_WARM, len(moves) // 2), float(size.max()) * _LEAST_SIZE
     few = min(steps, _TAILS_OVER)
     degrees = tail_degrees(standardised(free, deviation_ahead(variances, few), few, warm, least), few)
     shape = student_t_quantile(levels, degrees) / np.sqrt(degrees / (degrees - 2.0))
@@ -63,11 +64,12 @@ def walk_ahead(series: Floats, steps: int, levels: Floats) -> Floats:
 def standardised(moves: Floats, deviation: Floats, steps: int, warm: int, least: float) -> Floats:
     """The sums of `steps` moves over the deviation known before each, from move `warm` on: shape (n - warm - steps,).
 
-    deviation: of such sums, as known after each of the n moves; counts as `least` where it is smaller. Empty where
-    there are too few moves.
+    deviation: of such sums, as known after each of the n moves; counts as `least` where it is smaller. Cut at +-10: the
+    first move after a long calm says no more than that it was large. Empty where there are too few moves.
     """
     reached = np.cumsum(moves)
-    return (reached[warm + steps :] - reached[warm:-steps]) / np.maximum(deviation[warm:-steps], least)
+    sizes = (reached[warm + steps :] - reached[warm:-steps]) / np.maximum(deviation[warm:-steps], least)
+    return np.clip(sizes, -_LARGEST_SIZE, _LARGEST_SIZE)
 
 
 class RunningVariances(NamedTuple):
@@ -130,7 +132,7 @@ def noise_ahead(series: Floats, steps: int, levels: Floats) -> Floats:
 def states_ahead(series: Floats, steps: int) -> Floats:
     """How much each value of a chain of states weighs as its state `steps` ahead: shape (n,).
 
-    One for what followed the present state after so many steps; what is seen overall counts as ten more such visits.
+    One for what followed the present state after so many steps; what is seen overall counts as one such visit more.
     """
     weights = np.full(len(series), _PRIOR_VISITS / len(series))
     if len(series) > steps:

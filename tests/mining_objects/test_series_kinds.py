@@ -39,6 +39,13 @@ def test_dice_are_discrete_and_one_value_is_constant():
     assert SeriesKind.CONSTANT is kind_of([3.0])
 
 
+def test_a_price_of_few_ticks_that_has_just_come_to_a_new_one_wanders_and_where_it_often_was_it_is_discrete():
+    often = np.tile([0.0, 1.0, 2.0, 1.0], 40)
+
+    assert SeriesKind.DISCRETE is kind_of(often)
+    assert SeriesKind.DISCRETE is not kind_of(np.concatenate([[3.0] * 8, often]))
+
+
 def test_a_straight_line_is_a_process():
     assert SeriesKind.PROCESS is kind_of(np.arange(100.0)[::-1])
 

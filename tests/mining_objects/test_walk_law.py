@@ -54,6 +54,13 @@ def test_a_walk_that_was_wild_just_now_is_given_more_room_and_less_so_far_ahead(
     assert 2.0 < times_wider(200) < times_wider(1) < 5.0
 
 
+def test_one_move_after_a_long_calm_does_not_blow_up_the_law():
+    moves = np.concatenate([np.zeros(900), [1.0], 0.01 * np.random.default_rng(21).standard_normal(99)])
+    series = np.cumsum(moves)
+
+    assert np.abs(walk_ahead(series - series[-1], 16, LEVELS)).max() < 5.0
+
+
 def test_a_counter_goes_on_counting():
     ahead = walk_ahead(-np.arange(200.0)[::-1], 30, LEVELS)
 
