@@ -58,8 +58,10 @@ NumberedReplyT = TypeVar("NumberedReplyT", StreamActReply, SubmitReply)
 
 PATIENCE_CALLS: Final = 3
 """An act is given up after the time of so many calls."""
-FIRST_PAUSE_MS: Final = 200
-LONGEST_PAUSE_MS: Final = 5_000
+PAUSES_IN_A_CALL: Final = 50
+"""The first pause before an act is sent again is such a part of a call's time, each further one twice as long ..."""
+LONGEST_PAUSES_IN_A_CALL: Final = 2
+"""... and none longer than this part."""
 FOR_GOOD: Final = frozenset({"bad-endpoint", "closed", "not-served"})
 """Why a peer is unreachable, where asking again cannot help."""
 
@@ -188,7 +190,8 @@ class StreamWriter(StreamReader):
         if self._untold_nonce is None:
             return
         nonce = self._untold_nonce
-        if (await self.balance()).difficulty < difficulty(self.hotkey, nonce):
+        letters = difficulty(self.hotkey, nonce) + self._params.streams.letters_given
+        if (await self.balance()).difficulty < letters:
             await self.take_name(nonce)
         self._untold_nonce = None
 
@@ -204,14 +207,15 @@ class StreamWriter(StreamReader):
         self, request: StreamActRequest | SubmitRequest, wanted: type[NumberedReplyT]
     ) -> NumberedReplyT:
         until_ms = self._clock.now_ms() + self._patience_ms
-        pause_ms = FIRST_PAUSE_MS
+        call_ms = self._params.wire.call_timeout_ms
+        pause_ms = call_ms // PAUSES_IN_A_CALL
         sent: list[bytes] = []
         while True:
             sealed = self._sealed(request)
             sent.append(sealed.raw)
             left_ms = max(1, until_ms - self._clock.now_ms())
             try:
-                opened = await self._exchanged(sealed, timeout_ms=min(left_ms, self._params.wire.call_timeout_ms))
+                opened = await self._exchanged(sealed, timeout_ms=min(left_ms, call_ms))
                 reply = expect(opened.message, wanted)
                 self._check(reply.receipt, sent)
                 return reply
@@ -220,7 +224,7 @@ class StreamWriter(StreamReader):
                 if again_at_ms >= until_ms or error.fields.get("reason") in FOR_GOOD:
                     raise
             await self._clock.sleep_until(again_at_ms)
-            pause_ms = min(2 * pause_ms, LONGEST_PAUSE_MS)
+            pause_ms = min(2 * pause_ms, call_ms // LONGEST_PAUSES_IN_A_CALL)
 
     def _check(self, receipt: Receipt, sent: Iterable[bytes]) -> None:
         """Raises BadSignature or BodyMismatch (theirs) unless the validator signed for one of the attempts."""
