@@ -5,6 +5,8 @@ All take and return float64 arrays of shape (n,). NaN inputs (missing candles) c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -24,14 +26,25 @@ def recursive_sum(values: Floats, keep: float, out: Floats | None = None) -> Flo
     """
     sums = np.empty(len(values)) if out is None else out
     block = max(1, int(_LARGEST_EXPONENT / -np.log(keep)))
-    growing = keep ** np.arange(1, min(block, len(values)) + 1)
+    powers = _powers(keep, min(block, len(values)))
     carried = 0.0
     for start in range(0, len(values), block):
         part = values[start : start + block]
-        weights = growing[: len(part)]
-        sums[start : start + block] = weights * (carried + np.cumsum(part / weights))
-        carried = sums[start + len(part) - 1]
+        weights = powers[: len(part)]
+        inside = sums[start : start + block]
+        np.cumsum(np.divide(part, weights, out=inside), out=inside)
+        inside += carried
+        inside *= weights
+        carried = inside[-1]
     return sums
+
+
+@lru_cache(maxsize=16)
+def _powers(keep: float, count: int) -> Floats:
+    """keep**1 .. keep**count; kept, because a node asks for the same at every forecast."""
+    powers = np.asarray(keep ** np.arange(1, count + 1), dtype=np.float64)
+    powers.setflags(write=False)
+    return powers
 
 
 def ewma(values: Floats, half_life: float) -> Floats:
@@ -48,9 +61,12 @@ def ewma(values: Floats, half_life: float) -> Floats:
     return out
 
 
-def rolling_mean(values: Floats, span: int) -> Floats:
-    """Mean of the numbers among the last `span` rows up to t; NaN until span rows lie behind, or where all are NaN."""
-    return mean_of_last(running_sums(values), span)
+def rolling_mean(values: Floats, span: int, *, since: int = 0) -> Floats:
+    """Mean of the numbers among the last `span` rows up to t; NaN until span rows lie behind, or where all are NaN.
+
+    since: the first row wanted; the same numbers, sooner: shape (n - since,).
+    """
+    return mean_of_last(running_sums(values), span, since=since)
 
 
 class RunningSums(NamedTuple):
@@ -63,22 +79,32 @@ class RunningSums(NamedTuple):
 def running_sums(values: Floats) -> RunningSums:
     """What mean_of_last needs, made once."""
     present = ~np.isnan(values)
-    return RunningSums(np.cumsum(np.where(present, values, 0.0)), np.cumsum(present.astype(np.float64)))
+    known = np.cumsum(present.astype(np.int64)).astype(np.float64)  # exact either way, integers add up sooner
+    return RunningSums(np.cumsum(np.where(present, values, 0.0)), known)
 
 
-def mean_of_last(sums: RunningSums, span: int) -> Floats:
+def mean_of_last(sums: RunningSums, span: int, *, since: int = 0) -> Floats:
     """What rolling_mean gives."""
-    total, known = (_over_span(running, span) for running in sums)
-    out = np.full(len(total), np.nan)
-    np.divide(total, known, out=out, where=known > 0)
-    out[: span - 1] = np.nan
-    return out
+    only: Floats = means_of_last(sums, (span,), since=since)[0]
+    return only
 
 
-def _over_span(running: Floats, span: int) -> Floats:
-    out = running.copy()
-    out[span:] -= running[:-span] if span < len(running) else 0.0
-    return out
+def means_of_last(sums: RunningSums, spans: Sequence[int], *, since: int = 0) -> Floats:
+    """What rolling_mean gives over each span: shape (spans, n - since)."""
+    rows = len(sums.total)
+    over = np.empty((2, len(spans), rows - since))
+    for running, by_span in zip(sums, over, strict=True):
+        for span, out in zip(spans, by_span, strict=True):
+            first = min(max(since, span), rows)  # rows before it have nothing to take away
+            if since < first:
+                out[: first - since] = running[since:first]
+            np.subtract(running[first:], running[first - span : rows - span], out=out[first - since :])
+    total, known = over
+    means = np.full(total.shape, np.nan)
+    np.divide(total, known, out=means, where=known > 0)
+    for span, mean in zip(spans, means, strict=True):
+        mean[: max(0, span - 1 - since)] = np.nan
+    return means
 
 
 def hold_last(values: Floats) -> Floats:

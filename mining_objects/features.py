@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mining_objects.base_mining_model import Floats, Window
-from mining_objects.causal import hold_last, mean_of_last, rolling_mean, running_sums
-from mining_objects.financial_market_indicators import band_position, bollinger, macd, rsi
+from mining_objects.causal import hold_last, means_of_last, rolling_mean, running_sums
+from mining_objects.financial_market_indicators import BOLLINGER_SPAN, band_position, bollinger, macd, rsi
 from protocol.units import DAY_MS
 
 DAY_STEPS: Final = 288
@@ -44,7 +44,11 @@ _TINY: Final = 1e-8
 
 def scale_of(returns: Floats) -> Floats:
     """Shape (n,): root mean square log-return of the last day up to each row, at least 1e-8; NaN before a day."""
-    scale: Floats = np.sqrt(np.maximum(rolling_mean(returns**2, DAY_STEPS), _TINY**2))
+    return _root(rolling_mean(returns**2, DAY_STEPS))
+
+
+def _root(mean_square: Floats) -> Floats:
+    scale: Floats = np.sqrt(np.maximum(mean_square, _TINY**2))
     return scale
 
 
@@ -55,42 +59,48 @@ def compute_features(window: Window, *, last: int | None = None) -> NDArray[np.f
     Rows of missing candles show 0 where the candle itself is described, and go on with the past elsewhere.
     """
     n = len(window)
-    end = slice(0 if last is None else max(0, n - last), n)
+    since = 0 if last is None else max(0, n - last)
     returns, close = window.log_returns(), hold_last(window.close)
-    squares, volumes, scale = running_sums(returns**2), running_sums(window.volume), scale_of(returns)[end]
-    daily_volume = mean_of_last(volumes, DAY_STEPS)[end]
-    shown = window.rows(end.start, n)
+    squares, volumes = running_sums(returns**2), running_sums(window.volume)
+    daily_square, *means = means_of_last(squares, (DAY_STEPS, *SPANS), since=since)
+    scale = _root(daily_square)
+    daily_volume, hourly_volume = means_of_last(volumes, (DAY_STEPS, 12), since=since)
+    absolute = rolling_mean(np.abs(returns), DAY_STEPS, since=since)
+    opened, high, low, closed, volume = (
+        column[since:] for column in (window.open, window.high, window.low, window.close, window.volume)
+    )
+    held, near = close[since:], close[max(0, since - BOLLINGER_SPAN + 1) :]
     columns = [
-        returns[end] / scale,
-        log_ratio((shown.high - shown.low) / shown.close, scale),
-        (shown.close - shown.open) / shown.open / scale,
-        log_ratio(shown.volume, daily_volume),
-        log_ratio(mean_of_last(volumes, 12)[end], daily_volume),
-        log_ratio(rolling_mean(np.abs(returns), DAY_STEPS)[end], scale),
-        *(0.5 * log_ratio(mean_of_last(squares, span)[end], scale**2, floor=1e-3) for span in SPANS),
-        (rsi(close)[end] - 50.0) / 25.0,
-        macd(close).histogram[end] / close[end] / scale,
-        band_position(close, bollinger(close))[end],
-        *clock_waves(shown.open_time_ms + shown.step_ms),
+        returns[since:] / scale,
+        log_ratio((high - low) / closed, scale),
+        (closed - opened) / opened / scale,
+        *log_ratio(np.stack([volume, hourly_volume]), daily_volume),
+        log_ratio(absolute, scale),
+        *(0.5 * log_ratio(np.stack(means), scale**2, floor=1e-3)),
+        (rsi(close)[since:] - 50.0) / 25.0,
+        macd(close).histogram[since:] / held / scale,
+        band_position(near, bollinger(near))[len(near) - len(held) :],
+        *clock_waves(window.open_time_ms[since:] + window.step_ms),
     ]
-    matrix = np.nan_to_num(np.stack(columns, axis=1), nan=0.0).astype(np.float32)
-    matrix[: max(0, WARM_UP - end.start)] = 0.0
-    return np.clip(matrix, -_LARGEST, _LARGEST)
+    matrix = np.stack(columns, axis=1).clip(-_LARGEST, _LARGEST).astype(np.float32)
+    matrix[np.isnan(matrix)] = 0.0
+    matrix[: max(0, WARM_UP - since)] = 0.0
+    return matrix
 
 
 def clock_waves(at_ms: NDArray[np.int64]) -> list[Floats]:
     """sin and cos of the first three harmonics of the day and of the week (UTC, from Thursday) at these instants."""
-    waves = []
-    for period in (DAY_MS, 7 * DAY_MS):
-        turn = 2.0 * np.pi * (at_ms % period) / period
-        for harmonic in range(1, HARMONICS + 1):
-            waves += [np.sin(harmonic * turn), np.cos(harmonic * turn)]
-    return waves
+    turns = [2.0 * np.pi * (at_ms % period) / period for period in (DAY_MS, 7 * DAY_MS)]
+    angles = np.stack([harmonic * turn for turn in turns for harmonic in range(1, HARMONICS + 1)])
+    return [wave for pair in zip(np.sin(angles), np.cos(angles), strict=True) for wave in pair]
 
 
 def log_ratio(values: Floats, reference: Floats, floor: float = 1e-2) -> Floats:
-    """ln of values / reference, never below ln(floor); NaN where either is missing or the reference is 0."""
-    ratio = np.full(len(values), np.nan)
+    """ln of values / reference, never below ln(floor); NaN where either is missing or the reference is 0.
+
+    values: shape (..., n).  reference: shape (n,).
+    """
+    ratio = np.full(values.shape, np.nan)
     np.divide(values, reference, out=ratio, where=reference > 0)
     logarithm: Floats = np.log(np.maximum(ratio, floor))
     return logarithm

@@ -13,6 +13,8 @@ import numpy as np
 
 from mining_objects.causal import Floats, recursive_sum
 
+BOLLINGER_SPAN: Final = 20
+"""Closes that a row of Bollinger's bands is made of, unless told otherwise."""
 _ROWS_AT_ONCE: Final = 4_096
 """Rows whose sums are made together, so that they stay in the cache."""
 
@@ -72,7 +74,7 @@ def macd(closes: Floats, fast: int = 12, slow: int = 26, signal: int = 9) -> Mac
     return Macd(line, smoothed, line - smoothed)
 
 
-def bollinger(closes: Floats, span: int = 20, width: float = 2.0) -> Bands:
+def bollinger(closes: Floats, span: int = BOLLINGER_SPAN, width: float = 2.0) -> Bands:
     """Mean of the last span closes, and that mean plus and minus width population standard deviations of them.
 
     Source: J. Bollinger, Bollinger on Bollinger Bands (2001), chapter 7.
@@ -156,7 +158,7 @@ def _smooth(values: Floats, span: int, rate: float) -> Floats:
     if len(values) <= first:
         return out
     inputs = values[first:] * rate
-    inputs[0] = values[start : first + 1].mean()
+    inputs[0] = np.add.reduce(values[start : first + 1]) / span
     recursive_sum(inputs, 1.0 - rate, out=out[first:])
     return out
 

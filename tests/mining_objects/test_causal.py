@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mining_objects.causal import ewma, hold_last, recursive_sum, rolling_mean
+from mining_objects.causal import ewma, hold_last, means_of_last, recursive_sum, rolling_mean, running_sums
 
 _number_or_gap = st.one_of(st.floats(-1e3, 1e3), st.just(float("nan")))
 
@@ -35,6 +35,35 @@ def test_blocks_of_growing_weights_join_without_a_seam():
         slow.append(total)
 
     np.testing.assert_allclose(slow, recursive_sum(values, 0.7), rtol=1e-9, atol=1e-12)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 3_000), st.sampled_from([0.7, 13 / 14, 0.999]))
+def test_the_sum_is_to_the_bit_that_of_its_formula_however_often_it_is_asked(rows, keep):
+    values = np.random.default_rng(rows).standard_normal(rows)
+    block = int(500.0 / -np.log(keep))
+    weights = keep ** np.arange(1, min(block, rows) + 1)
+    wanted, carried = [], 0.0
+    for start in range(0, rows, block):
+        part = values[start : start + block]
+        wanted += (weights[: len(part)] * (carried + np.cumsum(part / weights[: len(part)]))).tolist()
+        carried = wanted[-1]
+
+    assert wanted == recursive_sum(values, keep).tolist()
+    assert wanted == recursive_sum(values, keep, out=np.empty(rows)).tolist()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_number_or_gap, min_size=1, max_size=60), st.lists(st.integers(1, 70), max_size=4), st.data())
+def test_only_the_last_rows_over_several_spans_are_the_same_bits_as_all_rows_over_each(values, spans, data):
+    numbers = np.array(values)
+    since = data.draw(st.integers(0, len(values)))
+    means = means_of_last(running_sums(numbers), spans, since=since)
+
+    assert (len(spans), len(values) - since) == means.shape
+    for span, mean in zip(spans, means, strict=True):
+        np.testing.assert_array_equal(rolling_mean(numbers, span)[since:], mean)
+        np.testing.assert_array_equal(mean, rolling_mean(numbers, span, since=since))
 
 
 @settings(max_examples=60, deadline=None)

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mining_objects.base_mining_model import Window
-from mining_objects.features import NAMES, WARM_UP, compute_features
+from mining_objects.causal import hold_last
+from mining_objects.features import NAMES, SPANS, WARM_UP, compute_features
+from mining_objects.financial_market_indicators import band_position, bollinger, macd, rsi
 from tests.support.windows import walk_window
 
 WINDOW = walk_window(WARM_UP + 400, gaps=(300, 301, WARM_UP + 50))
@@ -42,6 +44,56 @@ def test_changing_any_later_candle_changes_no_feature(row, field, factor):
 @pytest.mark.parametrize("last", [1, 96, len(WINDOW)])
 def test_the_last_rows_alone_are_the_same_numbers(last):
     np.testing.assert_array_equal(MATRIX[-last:], compute_features(WINDOW, last=last))
+
+
+@pytest.mark.parametrize("rows", [30, 300, WARM_UP + 72, len(WINDOW)])
+def test_they_are_to_the_bit_those_that_the_shipped_weights_learnt_from(rows):
+    window = WINDOW.rows(len(WINDOW) - rows, len(WINDOW))
+
+    assert as_first_written(window).tobytes() == compute_features(window).tobytes()
+    assert as_first_written(window)[-48:].tobytes() == compute_features(window, last=48).tobytes()
+
+
+def as_first_written(window: Window) -> np.ndarray:
+    """Every column over all rows, one after the other, as the trainer of the shipped weights computed them."""
+    returns, close = window.log_returns(), hold_last(window.close)
+    scale = np.sqrt(np.maximum(mean_over(returns**2, 288), 1e-16))
+    daily = mean_over(window.volume, 288)
+    columns = [
+        returns / scale,
+        log_of(window.high - window.low, window.close, scale),
+        (window.close - window.open) / window.open / scale,
+        log_of(window.volume, 1.0, daily),
+        log_of(mean_over(window.volume, 12), 1.0, daily),
+        log_of(mean_over(np.abs(returns), 288), 1.0, scale),
+        *(0.5 * log_of(mean_over(returns**2, span), 1.0, scale**2, floor=1e-3) for span in SPANS),
+        (rsi(close) - 50.0) / 25.0,
+        macd(close).histogram / close / scale,
+        band_position(close, bollinger(close)),
+    ]
+    for period in (86_400_000, 7 * 86_400_000):
+        turn = 2.0 * np.pi * ((window.open_time_ms + window.step_ms) % period) / period
+        columns += [wave(harmonic * turn) for harmonic in (1, 2, 3) for wave in (np.sin, np.cos)]
+    matrix = np.nan_to_num(np.stack(columns, axis=1), nan=0.0).astype(np.float32)
+    matrix[:WARM_UP] = 0.0
+    return np.clip(matrix, -8.0, 8.0)
+
+
+def mean_over(values: np.ndarray, span: int) -> np.ndarray:
+    present = ~np.isnan(values)
+    total, known = np.cumsum(np.where(present, values, 0.0)), np.cumsum(present.astype(np.float64))
+    for running in (total, known):
+        running[span:] -= running[:-span].copy() if span < len(running) else 0.0
+    means = np.full(len(values), np.nan)
+    np.divide(total, known, out=means, where=known > 0)
+    means[: span - 1] = np.nan
+    return means
+
+
+def log_of(values: np.ndarray, unit: np.ndarray | float, reference: np.ndarray, floor: float = 1e-2) -> np.ndarray:
+    ratio = np.full(len(values), np.nan)
+    np.divide(values / unit, reference, out=ratio, where=reference > 0)
+    return np.log(np.maximum(ratio, floor))
 
 
 def test_the_newest_candle_is_seen():
