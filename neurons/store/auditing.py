@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from neurons.ports import StoreUnavailable
 from neurons.records import SharingRow
+from neurons.store.reading_streams import SETTLEMENT_ROWID, SETTLEMENTS
 from neurons.store.schema import (
     accounts,
     closes,
@@ -32,6 +33,7 @@ from neurons.store.schema import (
     transactions,
 )
 from neurons.store.sqlite import ReadOnlySqlite
+from neurons.stream_records import SettlementRow
 from protocol.rules.ledger import Account, Unit
 from protocol.units import UnixMs
 
@@ -154,6 +156,24 @@ class AuditSqlite(ReadOnlySqlite):
             if len(page) < IDS_A_PAGE:
                 return
             after = page[-1].id
+
+    async def kept_settlements(self) -> AsyncIterator[tuple[int, SettlementRow]]:
+        """Every settlement of open streams that is kept, in the order they were stored, with its place: the first 1."""
+        after = 0
+        while True:
+            query = (
+                SETTLEMENTS.order_by(None)
+                .add_columns(SETTLEMENT_ROWID.label("place"))
+                .where(SETTLEMENT_ROWID > after)
+                .order_by(SETTLEMENT_ROWID)
+                .limit(IDS_A_PAGE)
+            )
+            page = await self._rows(query)
+            for place, row in zip((row.place for row in page), await self._settled(page), strict=True):
+                yield place, row
+            if len(page) < IDS_A_PAGE:
+                return
+            after = page[-1].place
 
     async def posting_sums(self) -> Mapping[Unit, int]:
         """unit -> the sum of all postings in it: a healthy ledger has zeros."""

@@ -14,6 +14,7 @@ from neurons.validating.replay.closes import ReplayedCloses
 from neurons.validating.replay.findings import CannotReplay, Findings
 from neurons.validating.replay.ledger import OpenEpoch, ReplayedLedger
 from neurons.validating.replay.rounds import RoundReplay, StoredRound
+from neurons.validating.replay.streams import OF_STREAMS, StreamReplay
 from neurons.validating.replay.words import round_words
 from neurons.validating.series import followed_in
 from protocol.errors import Rejected
@@ -98,8 +99,14 @@ class _Replay:
             await self._epoch(epoch)
         for series, (_, last) in self._spans.items():
             await self._agree_closes(series, last)
+        streams = StreamReplay(database, self._ledger, self._findings)
+        await streams.run()
         async for transaction_id in database.booked_ids():
-            if not self._ledger.is_expected(transaction_id):
+            if self._ledger.is_expected(transaction_id):
+                continue
+            if transaction_id.startswith(OF_STREAMS):
+                await streams.take_booked(transaction_id)
+            else:
                 self._findings.differ("transactions", "the ledger", transaction_id, "booked", None)
         self._ledger.finish(await database.balances(), await database.posting_sums())
         self._compare_counts(counts)
