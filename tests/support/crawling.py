@@ -10,6 +10,7 @@ from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
+from structlog.typing import FilteringBoundLogger
 
 from neurons.client.crawler import Crawler, CrawlSettings
 from neurons.settings import LogSettings
@@ -35,6 +36,11 @@ class Sampling(Crawler):
     def sample(self, lagged_values, lagged_times, name, delay):
         self.calls.append((float(lagged_times[0]), name, delay, lagged_values.tolist()))
         return lagged_values[0] + self.shift + self.width * NORMAL
+
+
+def quiet_log() -> FilteringBoundLogger:
+    """A log that nobody reads."""
+    return open_log(LogSettings(level="error", format="json"), io.StringIO())
 
 
 def crawler(

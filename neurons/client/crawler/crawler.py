@@ -41,6 +41,8 @@ from protocol.units import SECOND_MS, Hotkey
 
 ASK_AGAIN_MS: Final = 30 * SECOND_MS
 """After a refresh that came to nothing."""
+LOOK_AFTER_MS: Final = SECOND_MS
+"""After a watch was asked for, everything is read again."""
 
 
 class Crawler(CrawlerHooks):
@@ -122,10 +124,16 @@ class Crawler(CrawlerHooks):
             self.writer,
             clock=self._clock,
             silence_ms=self.settings.silence_ms,
+            opening=self._opening,
             opened=self._opened,
             hear=self._hear,
             broken=self.game.record,
         )
+
+    def _opening(self) -> None:
+        """What came while nothing was watched may still be worth an answer."""
+        self._refresh_at_ms = min(self._refresh_at_ms, self._clock.now_ms() + LOOK_AFTER_MS)
+        self._wake.set()
 
     def _opened(self) -> None:
         """What came before the first news of a watch may have been missed: it is read."""

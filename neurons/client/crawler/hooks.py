@@ -108,7 +108,7 @@ class CrawlerHooks:
         """The validator was asked for everything; nothing is played yet."""
 
     def on_value(self, name: str, value: float) -> None:
-        """A stream took a number, played or not."""
+        """A stream took a number and we were told, whether it is played or not."""
 
     def on_submitted(self, forecasts: Mapping[tuple[str, int], NDArray[np.float64]]) -> None:
         """The validator took these scenarios."""

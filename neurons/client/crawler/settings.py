@@ -62,7 +62,7 @@ class CrawlSettings:
     """`downtime` is called so often at most."""
     refresh_ms: int = 10 * MINUTE_MS
     """How often streams, balance and performance are read again, whatever was pushed."""
-    silence_ms: int = 30 * MINUTE_MS
+    silence_ms: int = 5 * MINUTE_MS
     """No news for so long: the watch is opened again."""
     sample_limit_s: float = 60.0
     """What one call of `sample` or `downtime` may take, in seconds of the wall: the crawl ends with one that hangs."""

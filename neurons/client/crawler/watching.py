@@ -22,17 +22,20 @@ async def follow(
     *,
     clock: Clock,
     silence_ms: int,
+    opening: Callable[[], None],
     opened: Callable[[], None],
     hear: Callable[[Told], None],
     broken: Callable[[WatchBroken], None],
 ) -> None:
     """Hears until cancelled. silence_ms: after so long without news the watch is opened again.
 
-    opened: called before the first news of each watch is heard, which shows that nothing is missed from there on.
+    opening: called when a watch is asked for.  opened: called before the first news of it is heard, which shows that
+    nothing is missed from there on.
     """
     pause_ms = FIRST_PAUSE_MS
     while True:
         is_first = True
+        opening()
         news = reader.watch(ALL_STREAMS, silence_ms=silence_ms)
         try:
             async for told in news:
