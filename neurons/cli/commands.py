@@ -7,15 +7,19 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from neurons.cli import keys, models, nodes
+from neurons.cli import keys, models, nodes, publishing
 from neurons.cli.backup import backup
+from neurons.cli.cdf import cdf
 from neurons.cli.doctor import doctor
 from neurons.cli.epochs import epochs
 from neurons.cli.explain import explain
+from neurons.cli.notices import confirms, errors, warnings
+from neurons.cli.points import balance, leaderboard, performance, transactions
 from neurons.cli.prices import prices
 from neurons.cli.refusals import refusals
 from neurons.cli.rounds import rounds
 from neurons.cli.standings import standings
+from neurons.cli.streams import lags, streams
 from neurons.cli.watch import watch
 from protocol.errors import AuguryError
 
@@ -44,12 +48,15 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-NODES, LOOK, KEEP = "Run a node", "Look at a network", "Look after a node"
+NODES, LOOK, STREAMS, KEEP = "Run a node", "Look at a network", "Open streams", "Look after a node"
 
 for node in (nodes.validator, nodes.miner):
     app.command(rich_help_panel=NODES, context_settings=nodes.EVERYTHING_AFTER, add_help_option=False)(node)
 for look in (rounds, standings, explain, epochs, prices, refusals, watch):
     app.command(rich_help_panel=LOOK)(look)
+app.command(rich_help_panel=STREAMS, context_settings=publishing.WORDS_AS_THEY_STAND)(publishing.publish)
+for look in (streams, lags, cdf, leaderboard, balance, transactions, performance, confirms, errors, warnings):
+    app.command(rich_help_panel=STREAMS)(look)
 app.command(rich_help_panel=KEEP, context_settings=nodes.EVERYTHING_AFTER)(doctor)
 app.command(rich_help_panel=KEEP)(backup)
 app.add_typer(models.app, name="models", rich_help_panel=KEEP)

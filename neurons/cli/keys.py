@@ -1,4 +1,4 @@
-"""`augury keys`: make a hotkey, say whose key a file holds, search a memorable name for it."""
+"""`augury keys`: make a hotkey, say whose key a file holds, search a memorable name for it, hand it over."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from neurons.cli.rotating import rotate
 from protocol.errors import InvalidSetting
 
 if TYPE_CHECKING:
+    from protocol.keys import SigningKey
     from protocol.units import Hotkey
 
 app = typer.Typer(
-    help="Make a hotkey, say whose key a file holds, search a memorable name for it.", no_args_is_help=True
+    help="Make a hotkey, say whose key a file holds, search a memorable name for it, hand it over.",
+    no_args_is_help=True,
 )
-
 File = Annotated[Path | None, typer.Option("--file", metavar="FILE", help="The key file.")]
 DataDir = Annotated[
     Path | None,
@@ -53,7 +55,7 @@ def new(
     path = _path(file, data_dir)
     if path.exists():
         raise KeyFileExists(f"{path}: exists; a key is never overwritten", file=str(path))
-    hotkey = _create(path, passphrase_file, unencrypted=unencrypted)
+    hotkey = create_key(path, passphrase_file, unencrypted=unencrypted).hotkey
     _tell(path, hotkey, encrypted=not unencrypted, as_json=as_json)
 
 
@@ -98,7 +100,7 @@ def mine(
     from neurons.keystore import read_hotkey
 
     path = _path(file, data_dir)
-    hotkey = read_hotkey(path) if path.exists() else _create(path, passphrase_file, unencrypted=unencrypted)
+    hotkey = read_hotkey(path) if path.exists() else create_key(path, passphrase_file, unencrypted=unencrypted).hotkey
     state = read_name_file(name_path(path), hotkey)
     processes = workers or cores()
     with screen(state, difficulty, processes) as tell:
@@ -115,15 +117,15 @@ def mine(
         raise typer.Exit(1)
 
 
-def _create(path: Path, passphrase_file: Path | None, *, unencrypted: bool) -> Hotkey:
+def create_key(path: Path, passphrase_file: Path | None, *, unencrypted: bool) -> SigningKey:
     """A new key in path, sealed by the passphrase that the file, the environment or the person gives."""
     from neurons.entropy import SystemEntropy
     from neurons.keystore import create_key_file
 
     if unencrypted and passphrase_file is not None:
         raise InvalidSetting("--unencrypted and --passphrase-file exclude each other")
-    passphrase = None if unencrypted else _passphrase(passphrase_file)
-    return create_key_file(path, entropy=SystemEntropy().bytes, passphrase=passphrase).hotkey
+    passphrase = None if unencrypted else new_passphrase(passphrase_file)
+    return create_key_file(path, entropy=SystemEntropy().bytes, passphrase=passphrase)
 
 
 def _path(file: Path | None, data_dir: Path | None) -> Path:
@@ -137,7 +139,7 @@ def _path(file: Path | None, data_dir: Path | None) -> Path:
     )
 
 
-def _passphrase(file: Path | None) -> bytes:
+def new_passphrase(file: Path | None) -> bytes:
     """From the file, the environment, or the person at the terminal, who is asked twice."""
     from neurons.config import passphrase_from_environment
     from neurons.keystore import PassphraseNeeded, read_passphrase
@@ -171,3 +173,6 @@ def _tell(path: Path, hotkey: Hotkey, *, encrypted: bool, as_json: bool) -> None
     typer.echo(f"file       {path}")
     typer.echo(f"mode       {mode} (only its owner may read it)")
     typer.echo(f"encrypted  {'yes' if encrypted else 'NO - whoever reads the file is this hotkey'}")
+
+
+app.command("rotate")(rotate)

@@ -35,7 +35,8 @@ def console(*, full: bool = False) -> Console:
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
     """A table; a column whose name ends in > holds numbers and stands to the right, in ~ wraps its sentences."""
-    shown = Table(title=f"\n{title}", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, **COMPACT)
+    looks = {"title_justify": "left", "title_style": "bold", "box": box.SIMPLE_HEAD, **COMPACT}
+    shown = Table(title=f"\n{title}", min_width=len(title), **looks)
     for column in columns:
         shown.add_column(
             column.rstrip(">~"), justify="right" if column.endswith(">") else "left", no_wrap=not column.endswith("~")

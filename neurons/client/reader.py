@@ -89,6 +89,11 @@ class Reader:
         await self._wire.aclose()
 
     @property
+    def clock(self) -> Clock:
+        """The network's time."""
+        return self._clock
+
+    @property
     def hotkey(self) -> Hotkey:
         """Who asks."""
         return self._key.hotkey

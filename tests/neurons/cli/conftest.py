@@ -1,8 +1,11 @@
-"""One sample database for all tests of the commands that read one."""
+"""One sample database for all tests of the commands that read one, and one town for those on open streams."""
 
 from __future__ import annotations
 
+import asyncio
+import copy
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +14,11 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from neurons.assembly import PRESETS
 from neurons.cli import app
+from neurons.validating.node import ValidatorNode
 from tests.support.sample_database import write_sample_database
+from tests.support.stream_town import PARAMS, Ask, Town, play_town, serve_town, write_keys
 
 
 @dataclass(frozen=True)
@@ -41,3 +47,19 @@ def augury(*arguments: str) -> Result:
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     path = tmp_path_factory.mktemp("sample") / "augury.sqlite"
     return Sample(path, write_sample_database(path))
+
+
+@pytest.fixture(scope="session")
+def played_town() -> Town:
+    return play_town()
+
+
+@pytest.fixture
+def town(
+    played_town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[[ValidatorNode, Ask], Awaitable[None]]], None]:
+    """Runs a scenario with (node, ask) in a town of its own; everybody's key is in the test's folder."""
+    monkeypatch.setitem(PRESETS, "main", PARAMS)
+    write_keys(tmp_path)
+    own = Town(copy.deepcopy(played_town.store), played_town.ends_at_ms)
+    return lambda scenario: asyncio.run(serve_town(own, tmp_path, augury, scenario))
