@@ -40,7 +40,7 @@ def writer(world: World, name: str) -> StreamWriter:
 
 def crawler(world: World, name: str, kind: type[Crawler], settings: CrawlSettings = QUICK_CRAWL) -> Crawler:
     chance = np.random.default_rng(0)
-    return kind(writer(world, name), settings, clock=world.clock, chance=chance, log=quiet_log())
+    return kind(writer(world, name), settings, chance=chance, log=quiet_log())
 
 
 def test_crawlers_find_a_stream_answer_it_and_are_paid_through_a_restart_of_the_validator() -> None:

@@ -51,7 +51,7 @@ def crawler(
     settings = replace(settings, **more)
     log = open_log(LogSettings(format="json", level="debug"), told)
     chance = np.random.default_rng(0)
-    made = kind(MarketWriter(market, name), settings, clock=market.clock, chance=chance, log=log)
+    made = kind(MarketWriter(market, name), settings, chance=chance, log=log)
     made.told = told
     return made
 

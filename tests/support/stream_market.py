@@ -17,7 +17,6 @@ from neurons.validating.streams.keeping import StreamKeeper
 from neurons.validating.streams.readings import StreamReadings
 from neurons.validating.streams.rows import Kept
 from neurons.validating.streams.telling import news_of
-from protocol.errors import InvalidRequest
 from protocol.messages import ALL_STREAMS, RefusedPart
 from protocol.params import MAIN
 from protocol.rules.stream_book.book import StreamBook
@@ -100,11 +99,11 @@ class StreamMarket:
 class MarketWriter(StreamWriter):
     """The writer of one key at a market: what it asks is answered by the book, at once."""
 
-    def __init__(self, market: StreamMarket, name: str) -> None:
+    def __init__(self, market: StreamMarket, name: str, *, letters: int = 13) -> None:
         self.market = market
         signing = signing_key(name)
         super().__init__(ListedValidator(Hotkey(bytes(32)), "market:1"), signing, clock=market.clock, wire=self)
-        market.named(signing.hotkey)
+        market.named(signing.hotkey, letters)
 
     async def aclose(self) -> None:
         """The market stays."""
@@ -120,6 +119,8 @@ class MarketWriter(StreamWriter):
 
     async def submit(self, forecasts):
         self._called("submit")
+        if not forecasts:
+            return ()
         self.market.batches.append(len(forecasts))
         return self._spoken([Submission(*horizon, values) for horizon, values in forecasts.items()])
 
@@ -129,8 +130,6 @@ class MarketWriter(StreamWriter):
 
     def _spoken(self, submissions: list[Submission]) -> tuple[RefusedPart, ...]:
         market = self.market
-        if not submissions:
-            raise InvalidRequest("nothing was said")
         sequence = market.next_sequence()
         effects = market.apply(market.book.submit(submissions, self.hotkey, sequence=sequence, now_ms=market.now_ms()))
         return tuple(RefusedPart(horizon_name(one.name, one.delay), one.code, one.message) for one in effects.refused)

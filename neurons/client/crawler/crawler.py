@@ -30,11 +30,10 @@ from neurons.client.crawler.settings import DEFAULT_SETTINGS, CrawlSettings, Pri
 from neurons.client.crawler.watching import follow
 from neurons.client.news import Told
 from neurons.client.stream_writer import StreamWriter
-from neurons.clock import SystemClock
-from neurons.ports import Clock
 from neurons.settings import LogSettings
 from neurons.supervise import run_until_stopped
 from neurons.telemetry import open_log
+from protocol.errors import Ignored, NodeFault, Rejected
 from protocol.messages import BoardLine, SettlementNews, StreamNews
 from protocol.rules.stream_standings import month_of
 from protocol.units import SECOND_MS, Hotkey
@@ -54,18 +53,16 @@ class Crawler(CrawlerHooks):
         settings: CrawlSettings = DEFAULT_SETTINGS,
         *,
         owner: Hotkey | None = None,
-        clock: Clock | None = None,
         chance: np.random.Generator | None = None,
         log: FilteringBoundLogger | None = None,
     ) -> None:
         """owner: the first key of the writer's line, where that was handed over; its own unless given.
 
-        clock: the network's time; the system's unless given.  chance: orders streams that are equally important.
-        log: where events are written; standard error unless given.
+        chance: orders streams that are equally important.  log: where events are written; standard error unless given.
         """
         super().__init__(settings)
         self.writer, self.owner = writer, writer.hotkey if owner is None else owner
-        self._clock = clock if clock is not None else SystemClock()
+        self._clock = writer.clock
         self.game = Game(
             self,
             writer,
@@ -87,7 +84,10 @@ class Crawler(CrawlerHooks):
 
         async def main() -> None:
             async with self.writer:
-                await self.crawl(for_ms=for_ms, withdraw_at_end=withdraw_at_end)
+                try:
+                    await self.crawl(for_ms=for_ms, withdraw_at_end=withdraw_at_end)
+                except (Rejected, Ignored) as error:
+                    raise NodeFault(f"the validator answers nothing ({error.code}): {error}") from error
 
         return run_until_stopped(main)
 

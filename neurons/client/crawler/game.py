@@ -23,7 +23,7 @@ from neurons.client.crawler.streams import KnownStream, KnownStreams
 from neurons.client.stream_writer import StreamWriter
 from neurons.ports import Clock
 from neurons.telemetry import Event
-from protocol.errors import AuguryError, NotFound
+from protocol.errors import AuguryError, NodeFault, NotFound
 from protocol.messages import MAX_ROWS, Moved, SettlementNews
 from protocol.rules.stream_names import horizon_name
 from protocol.units import MICRO, Hotkey
@@ -73,8 +73,18 @@ class Game:
     # Looking
 
     async def begin(self) -> None:
-        """Takes everything that the validator remembers of this key. Raises what its questions raise."""
+        """Takes everything that the validator remembers of this key.
+
+        Raises what its questions raise, and NodeFault (ours) for a key whose name it does not know or is too short.
+        """
+        await self._writer.submit({})  # says nothing, but has the key's name known
         balance = await self._writer.balance(self._owner)
+        if balance.difficulty < self.settings.min_letters:
+            raise NodeFault(
+                f"predicting takes a name of {self.settings.min_letters} letters, and this key's has "
+                f"{balance.difficulty}: search one with `augury keys mine`, and give its nonce to the writer",
+                limit=self.settings.min_letters,
+            )
         settled = await self._writer.transactions(self._owner, limit=MAX_ROWS)
         self.horizons.rebuild(await self._writer.performance(self._owner), settled, now_ms=self._clock.now_ms())
         await self.refresh()
@@ -103,11 +113,11 @@ class Game:
         for name in self.streams.list(listed, asked_ms=asked_ms):
             self._retire(self.horizons.of_stream(name))
         for stream in self.streams.by_name.values():
-            played = self.horizons.of_stream(stream.name)
-            if played and not self._wants(stream):
+            if not self._wants(stream):
+                played = self.horizons.of_stream(stream.name)
                 self._retire(played)
                 self._to_withdraw.update(dict.fromkeys(played))
-            if not played and len(stream.lags) >= self.settings.min_lags:
+            if not self.horizons.of_stream(stream.name) and len(stream.lags) >= self.settings.min_lags:
                 stream.let_go()
         self.looks = True
         return len(listed)

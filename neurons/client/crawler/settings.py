@@ -38,6 +38,8 @@ class CrawlSettings:
 
     delays: tuple[int, ...] = MAIN.streams.delays
     scenarios: int = MAIN.streams.num_predictions
+    min_letters: int = MAIN.streams.submit_difficulty
+    """Letters that the network asks of the name of who predicts."""
     most_horizons: int = 40
     """Horizons that are played at once."""
     min_lags: int = 25

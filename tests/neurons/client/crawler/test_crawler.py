@@ -9,14 +9,18 @@ from threading import Event
 import numpy as np
 import pytest
 
+from neurons.client import StreamWriter
 from neurons.client.crawler import Crawler, CrawlerHooks, CrawlSettings, Prize
 from neurons.client.crawler.forecasting import Forecasting
 from neurons.client.crawler.horizons import HorizonState
-from protocol.errors import NodeFault
+from neurons.peers_file import ListedValidator
+from neurons.supervise import FAULT
+from protocol.errors import NodeFault, WrongRecipient
 from protocol.units import HOUR_MS, MICRO
-from tests.support.crawling import QUICK, Sampling, crawler, crawling, play, wait, walk
-from tests.support.stream_market import StreamMarket
+from tests.support.crawling import QUICK, Sampling, crawler, crawling, play, quiet_log, wait, walk
+from tests.support.stream_market import MarketWriter, StreamMarket
 from tests.support.stream_play import key
+from tests.support.world import signing_key
 
 
 def balance(market: StreamMarket, one: Crawler) -> float:
@@ -176,12 +180,15 @@ def test_only_what_is_wanted_is_played() -> None:
         def include_sponsor(self, sponsor):
             return sponsor.hotkey != key("stranger")
 
+        def include_delay(self, name, delay):
+            return delay < 900
+
         def exclude_delay(self, name, delay):
             return name == "b.json" and delay == 310
 
     async def scenario(market: StreamMarket) -> None:
         market.named(key("stranger"))
-        one = crawler(market, kind=Choosy, delays=(70, 310), max_budget_micros=5 * MICRO)
+        one = crawler(market, kind=Choosy, delays=(70, 310, 910), max_budget_micros=5 * MICRO)
         async with crawling(one):
             walks = [walk(market, f"{name}.json", 5) for name in ("a", "b", "rain")]
             walks += [walk(market, "c.json", 5, owner="stranger"), walk(market, "d.json", 5, budget_micros=6 * MICRO)]
@@ -206,7 +213,29 @@ def test_no_more_horizons_are_played_than_is_said_and_the_most_important_first()
             await wait(market, 5)
         played = [f"{name}/{delay}" for name, delay in one.game.horizons.played]
         assert ["prize.json/70", "prize.json/3555", "s5.json/70", "s5.json/3555", "s4.json/70"] == played
+        assert 3 == market.calls["LagsQuestion"]
         assert () == await one.places(prize)
+
+    play(scenario)
+
+
+def test_a_stream_that_is_not_wanted_any_more_is_left_with_its_lags() -> None:
+    class Fickle(Sampling):
+        is_tired = False
+
+        def exclude_stream(self, name):
+            return self.is_tired
+
+    async def scenario(market: StreamMarket) -> None:
+        one = crawler(market, kind=Fickle)
+        async with crawling(one):
+            await walk(market, "cop.json", 5)
+            one.is_tired = True
+            await wait(market, 700)
+            assert [] == list(one.game.horizons.played)
+            standing = market.book.standing("cop.json", 70, now_ms=market.now_ms())
+            assert [key("publisher").hex()] == [said.word.owner for said in standing]
+            assert 0 == len(one.game.streams.by_name["cop.json"].lags)
 
     play(scenario)
 
@@ -281,15 +310,40 @@ def test_a_crawl_ends_when_its_time_is_over_and_withdraws_if_it_is_to() -> None:
 
 
 def test_a_settlement_of_a_handed_over_key_counts_for_its_first_key() -> None:
+    class Wide(Sampling):
+        width = 30.0
+
     async def scenario(market: StreamMarket) -> None:
         one = crawler(market)
-        other = crawler(market, "other")
-        other.owner = one.owner
-        async with crawling(one, other):
+        successor = crawler(market, "successor", Wide)
+        successor.owner = one.owner
+        async with crawling(one, successor):
             await walk(market, "cop.json", 8)
-        assert one.game.earned_micros == other.game.earned_micros != 0
+        assert one.game.earned_micros == successor.game.earned_micros > 0
+        assert market.book.tallies.balance(successor.writer.hotkey.hex()) < 0
 
     play(scenario)
+
+
+def test_a_key_whose_name_is_too_short_is_told_so_before_anything_is_sampled() -> None:
+    async def scenario(market: StreamMarket) -> None:
+        one = Sampling(MarketWriter(market, "nameless", letters=0), QUICK, log=quiet_log())
+        with pytest.raises(NodeFault, match=r"takes a name of 6 letters.*augury keys mine"):
+            await one.crawl()
+        assert [] == one.calls
+
+    play(scenario)
+
+
+def test_run_says_in_one_sentence_why_nothing_can_be_asked(capsys) -> None:
+    class Refusing(StreamWriter):
+        async def submit(self, forecasts):
+            raise WrongRecipient("addressed to somebody else")
+
+    refusing = Refusing(ListedValidator(key("validator"), "127.0.0.1:1"), signing_key("lost"))
+    assert FAULT == Sampling(refusing, QUICK, log=quiet_log()).run()
+    told = "augury: the validator answers nothing (wrong-recipient): addressed to somebody else"
+    assert told == capsys.readouterr().err.strip()
 
 
 def test_what_hangs_in_the_thread_ends_the_crawl_with_its_name() -> None:

@@ -38,6 +38,21 @@ def test_a_watch_that_breaks_is_opened_again_and_what_was_missed_is_read() -> No
     play(scenario)
 
 
+def test_a_value_that_was_missed_just_before_the_first_news_is_read_too() -> None:
+    async def scenario(market: StreamMarket) -> None:
+        one = crawler(market)
+        async with crawling(one):
+            await walk(market, "cop.json", 5)
+            market.break_watches()
+            await wait(market, 0.3)
+            await walk(market, "cop.json", 1, every=1.2, seed=1)
+            assert 1 == len(market.watchers)
+            await walk(market, "cop.json", 1, seed=2)
+            assert published(market, "cop.json") == one.calls[-1][3]
+
+    play(scenario)
+
+
 def test_a_value_that_came_while_nothing_was_watched_is_answered_if_it_is_no_old_news() -> None:
     async def scenario(market: StreamMarket) -> None:
         one = crawler(market)
@@ -70,6 +85,22 @@ def test_while_the_watch_stays_broken_it_is_tried_ever_more_seldom_but_each_minu
             if "pause_ms" in line
         ]
         assert ["1000", "2000", "4000", "8000", "16000", "32000", "60000", "60000"] == pauses[:8]
+
+    play(scenario)
+
+
+def test_a_watch_that_has_told_something_is_tried_at_once_again() -> None:
+    async def scenario(market: StreamMarket) -> None:
+        one = crawler(market)
+        async with crawling(one):
+            for turn in range(3):
+                await walk(market, "cop.json", 3, seed=turn)
+                market.break_watches()
+                await wait(market, 0.1)
+        pauses = [
+            line.split('"pause_ms": ')[1].split(",")[0] for line in one.told.getvalue().splitlines() if "pause" in line
+        ]
+        assert ["1000", "1000", "1000"] == pauses
 
     play(scenario)
 
@@ -145,6 +176,27 @@ def test_a_text_that_is_no_number_is_passed_over(text: str) -> None:
             await wait(market, 5)
             assert before == len(one.calls)
             assert {} == {title: count for title, count in one.counts.items() if "fail" in title or "broken" in title}
+
+    play(scenario)
+
+
+def test_what_could_not_be_withdrawn_is_not_withdrawn_once_it_is_played_again() -> None:
+    class Off(Sampling):
+        shift = 50.0
+
+    async def scenario(market: StreamMarket) -> None:
+        one = crawler(market, kind=Off, stop_loss_micros=MICRO // 2, first_rest_ms=90_000)
+        async with crawling(one):
+            await walk(market, "cop.json", 4)
+            market.publish("cop.json", 1.0)
+            market.away = True
+            await wait(market, 60)
+            await walk(market, "cop.json", 3, seed=2)
+            assert [("cop.json", 70)] == list(one.game.horizons.played)
+            tried = market.calls["cancel"]
+            market.away = False
+            await walk(market, "rain.json", 1, every=10)
+            assert (tried, 1) == (market.calls["cancel"], one.counts["horizon_given_up"])
 
     play(scenario)
 
