@@ -204,6 +204,11 @@ class ValidatorNode:
             tasks.create_task(self.keeper.run(), name="open streams")
             tasks.create_task(self._retain(), name="retention")
 
+    @property
+    def watchers(self) -> int:
+        """How many subscriptions to news are open."""
+        return self._news.watchers
+
     def newest_close_ms(self, series: str) -> UnixMs | None:
         """The newest instant whose close is agreed or missing; None before the first."""
         return self._parts.histories[series].newest_ms

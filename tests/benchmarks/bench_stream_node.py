@@ -23,7 +23,8 @@ import resource
 import sqlite3
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -79,8 +80,9 @@ PEER: Final = "192.0.2.1"
 class MovedClock(ScaledClock):
     """The wall's pace, from an instant that can be moved forward."""
 
-    def __init__(self) -> None:
-        super().__init__(sim_origin_ms=START_MS, wall_origin_ms=time.time_ns() // 1_000_000, scale=1)
+    def __init__(self, sim_origin_ms: int = START_MS, wall_origin_ms: int | None = None) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        super().__init__(sim_origin_ms=sim_origin_ms, wall_origin_ms=wall_origin_ms or now_ms, scale=1)
 
     def move(self, ms: int) -> None:
         self.sim_origin_ms += ms
@@ -139,14 +141,19 @@ class Load:
             taken.append(self.sealed(key, StreamActRequest(self.next_sequence(), TakeName(nonce))))
         return taken
 
-    def minute(self, number: int) -> list[Due]:
-        """A minute's requests, in the order of their arrival."""
+    def values_only(self) -> list[Due]:
+        """A minute's values, in the order of their arrival."""
         due = []
         self.values += self.rng.standard_normal(self.streams)
         for place, name in enumerate(self.names):
             value = NamedValue(name, repr(float(self.values[place])).encode(), Micros(MICRO))
             act = StreamActRequest(self.next_sequence(), Publish((value,)))
             due.append(self.sealed(self.publishers[place % PUBLISHERS], act, place * MINUTE_MS // self.streams))
+        return due
+
+    def minute(self, number: int) -> list[Due]:
+        """A minute's requests, in the order of their arrival."""
+        due = self.values_only()
         horizons = [(place, horizon_name(name, delay)) for place, name in enumerate(self.names) for delay in DELAYS]
         batches = [
             (key, horizons[start : start + ROWS_A_BATCH])
@@ -239,9 +246,9 @@ def floor_s(due: list[Due], folder: Path) -> float:
         return time.process_time() - began
 
 
-async def measure(folder: Path, *, streams: int, owners: int, minutes: int, warmup: int, readers: int) -> Table:
-    clock, validator = MovedClock(), SigningKey(b"v" * 32)
-    load = Load(clock, validator, streams, owners)
+@asynccontextmanager
+async def opened(folder: Path, clock: MovedClock, validator: SigningKey) -> AsyncIterator[ValidatorNode]:
+    """A validator of open streams alone, over a database in the folder."""
     telemetry = Telemetry(
         log=open_log(LogSettings(level="error", format="json"), io.StringIO(), role="bench"),
         metrics=Metrics(now_ms=clock.now_ms),
@@ -259,6 +266,16 @@ async def measure(folder: Path, *, streams: int, owners: int, minutes: int, warm
             door=Doorkeeping(allowed=None, allow_private_endpoints=True),
         )
         keeping = asyncio.create_task(node.keeper.run())
+        try:
+            yield node
+        finally:
+            keeping.cancel()
+
+
+async def measure(folder: Path, *, streams: int, owners: int, minutes: int, warmup: int, readers: int) -> Table:
+    clock, validator = MovedClock(), SigningKey(b"v" * 32)
+    load = Load(clock, validator, streams, owners)
+    async with opened(folder, clock, validator) as node:
         await rushed(node, load.names_taken(), Spent())
         for number in range(warmup):
             await rushed(node, load.minute(number), Spent())
@@ -273,7 +290,6 @@ async def measure(folder: Path, *, streams: int, owners: int, minutes: int, warm
         clock.move(MINUTE_MS)
         last = load.minute(minutes + 1)
         found["as fast as it goes"] = await timed(lambda spent: rushed(node, last, spent))
-        keeping.cancel()
     return drawn(found, last, folder, f"{streams} streams x {len(DELAYS)} horizons x {owners} owners")
 
 
