@@ -26,7 +26,7 @@ from rich.table import Table
 from mining_objects.candle_features import FEATURES, feature_matrix
 from mining_objects.feature_frames import CANDLES_COMPACTED, candle_frame, compact
 from mining_objects.feature_scalers import scaler_by_past
-from mining_objects.features import compute_features
+from mining_objects.features import WARM_UP, compute_features
 from mining_objects.financial_market_indicators import atr, bollinger, ema, macd, obv, rsi
 from protocol.units import HOUR_MS
 from tests.support.windows import walk_window
@@ -43,6 +43,7 @@ Cases = dict[str, dict[str, Callable[[], object]]]
 def cases() -> Cases:
     """What is timed: kind of feature -> who -> how. `ours` stands first in each."""
     window = walk_window(YEAR)
+    served = window.rows(YEAR - WARM_UP - 72, YEAR)
     venues = [walk_window(YEAR, seed=seed) for seed in (2, 3)]
     frame = candle_frame(window)
     h, l, c, v = (frame[name] for name in ("high", "low", "close", "volume"))  # noqa: E741
@@ -130,6 +131,7 @@ def cases() -> Cases:
             "ours": lambda: feature_matrix(window, tuple(FEATURES), venues=venues)
         },
         "the LSTM's 28 features": {"ours": lambda: compute_features(window)},
+        "100 windows' last 48 rows": {"ours": lambda: [compute_features(served, last=48) for _ in range(100)]},
     }
     if importlib.util.find_spec("ta"):
         from ta.momentum import rsi as ta_rsi
