@@ -234,7 +234,10 @@ def _withdraw_bankrupts(state: BookState, draft: _Draft) -> None:
     balance, level, moved = state.tallies.balance, state.level, draft.moved
     for settled in draft.settled:
         for owner, amount in zip(settled.settlement.owners, settled.settlement.amounts_micros, strict=True):
-            if amount >= 0 or balance(owner) + moved[owner] >= level(owner):
+            if amount >= 0:
+                continue
+            left = balance(owner) + moved[owner]
+            if left >= 0 or left >= level(owner):
                 continue
             if _must_withdraw(state, draft, settled, owner, amount):
                 draft.said.append(_withdrawal(settled, owner))

@@ -5,7 +5,7 @@ All of it is sums, so the order of what is added does not matter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -56,8 +56,7 @@ class Tallies:
         if not moved:
             return
         boards = boards_of(stream, delay, sponsor=settled.sponsor, at_ms=settled.at_ms)
-        for owner, amount in moved:
-            self._add(boards, settled.at_ms // DAY_MS, owner, amount, horizon=(stream, delay))
+        self._add(boards, settled.at_ms // DAY_MS, moved, horizon=(stream, delay))
         name = horizon_name(stream, delay)
         self.volumes[name] = self.volumes.get(name, 0) + volume_micros(settlement)
 
@@ -66,18 +65,20 @@ class Tallies:
     ) -> None:
         """Adds what a store has kept of one owner's settlements of one horizon on one day."""
         boards = boards_of(stream, delay, sponsor=sponsor, at_ms=UnixMs(day * DAY_MS))
-        self._add(boards, day, owner, amount_micros, horizon=(stream, delay))
+        self._add(boards, day, [(owner, amount_micros)], horizon=(stream, delay))
         name = horizon_name(stream, delay)
         self.volumes[name] = self.volumes.get(name, 0) + moved_micros
 
     def _add(
-        self, boards: Iterable[BoardKey], day: int, owner: str, amount_micros: int, *, horizon: tuple[str, int]
+        self, boards: Iterable[BoardKey], day: int, moved: Sequence[tuple[str, int]], *, horizon: tuple[str, int]
     ) -> None:
         for board in boards:
             sums = self.days.setdefault(board, {}).setdefault(day, {})
-            sums[owner] = sums.get(owner, 0) + amount_micros
-        performed = self.performed.setdefault(owner, {})
-        performed[horizon] = performed.get(horizon, 0) + amount_micros
+            for owner, amount in moved:
+                sums[owner] = sums.get(owner, 0) + amount
+        for owner, amount in moved:
+            performed = self.performed.setdefault(owner, {})
+            performed[horizon] = performed.get(horizon, 0) + amount
 
     def balance(self, owner: str) -> Micros:
         """An owner's points; 0 before anything moved."""
