@@ -144,7 +144,7 @@ def show_transactions(told: Sequence[TransactionLine]) -> None:
     ]
     columns = ("settled (UTC)", "stream", "delay>", "value>", "points>", "close>", "density>", "rule")
     console().print(table("Settlements, newest first", columns, rows))
-    console().print("close: everybody's scenarios near the value, of all. density: how much of all lay there.")
+    console().print("close: scenarios near the value, of all. density: their share of all, by the width of that window.")
 
 
 @with_options(Asking)

@@ -23,14 +23,18 @@ from neurons.client.stream_reader import StreamReader
 from neurons.client.stream_requests import Publishable, batches, named_value
 from neurons.peers_file import ListedValidator
 from neurons.ports import Clock, Entropy, PeerUnreachable
+from protocol.envelope import Opened
 from protocol.errors import BodyMismatch, InvalidRequest, Overloaded
 from protocol.keys import SigningKey
 from protocol.messages import (
     MAX_ROWS,
     AddLink,
+    BalanceAnswer,
+    BalanceQuestion,
     Cancel,
     Delete,
     EndKey,
+    Message,
     Publish,
     Receipt,
     RefusedPart,
@@ -38,6 +42,8 @@ from protocol.messages import (
     StreamAct,
     StreamActReply,
     StreamActRequest,
+    StreamReadReply,
+    StreamReadRequest,
     SubmitReply,
     SubmitRequest,
     Subscribe,
@@ -191,7 +197,9 @@ class StreamWriter(StreamReader):
             return
         nonce = self._untold_nonce
         letters = difficulty(self.hotkey, nonce) + self._params.streams.letters_given
-        if (await self.balance()).difficulty < letters:
+        opened, _ = await self._insisting(StreamReadRequest(BalanceQuestion(self.hotkey)))
+        known = expect(expect(opened.message, StreamReadReply).answer, BalanceAnswer)
+        if known.difficulty < letters:
             await self.take_name(nonce)
         self._untold_nonce = None
 
@@ -201,13 +209,15 @@ class StreamWriter(StreamReader):
         """The verified reply to one act: it gets its number in its turn, and keeps it however often it is sent."""
         async with self._own_turn():
             self._sequence = max(self._sequence + 1, self._clock.now_ms())
-            return await self._insisting(make(self._sequence), wanted)
+            opened, sent = await self._insisting(make(self._sequence))
+        reply = expect(opened.message, wanted)
+        self._check(reply.receipt, sent)
+        return reply
 
-    async def _insisting(
-        self, request: StreamActRequest | SubmitRequest, wanted: type[NumberedReplyT]
-    ) -> NumberedReplyT:
-        until_ms = self._clock.now_ms() + self._patience_ms
+    async def _insisting(self, request: Message) -> tuple[Opened, list[bytes]]:
+        """The verified reply to a request that may be sent again, and every envelope in which it was."""
         call_ms = self._params.wire.call_timeout_ms
+        until_ms = self._clock.now_ms() + self._patience_ms
         pause_ms = call_ms // PAUSES_IN_A_CALL
         sent: list[bytes] = []
         while True:
@@ -215,10 +225,7 @@ class StreamWriter(StreamReader):
             sent.append(sealed.raw)
             left_ms = max(1, until_ms - self._clock.now_ms())
             try:
-                opened = await self._exchanged(sealed, timeout_ms=min(left_ms, call_ms))
-                reply = expect(opened.message, wanted)
-                self._check(reply.receipt, sent)
-                return reply
+                return await self._exchanged(sealed, timeout_ms=min(left_ms, call_ms)), sent
             except (PeerUnreachable, Overloaded) as error:
                 again_at_ms = self._clock.now_ms() + pause_ms
                 if again_at_ms >= until_ms or error.fields.get("reason") in FOR_GOOD:

@@ -291,6 +291,17 @@ def test_a_name_is_taken_before_the_first_act_where_the_validator_does_not_know_
     assert isinstance(acts[-1].act, Publish)
 
 
+def test_a_first_act_waits_for_a_validator_that_is_away_though_it_must_ask_before() -> None:
+    async def scenario(validator: ScriptedValidator, writer: StreamWriter) -> None:
+        validator.network.faults[ENDPOINT] = Faults(unreachable=True)
+        publishing = asyncio.create_task(writer.publish("cop.json", 1.0))
+        await validator.clock.sleep_until(START_MS + 5_000)
+        validator.network.faults[ENDPOINT] = Faults()
+        await publishing
+
+    played(scenario, name_nonce=nonce_of(KEY.hotkey))
+
+
 def test_a_nonce_that_gives_the_key_no_name_is_refused() -> None:
     async def scenario(validator: ScriptedValidator, writer: StreamWriter) -> None:
         raise AssertionError("there is no such writer")
