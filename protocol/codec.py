@@ -1,7 +1,7 @@
 """Between messages and bytes: the only reader of the generated protobuf modules.
 
 A dataclass in `protocol/messages` and its protobuf message have the same field names, so one table of pairs
-is the whole mapping; a test holds the two sides together. A field that holds one of several parts is a `oneof` of
+(`wire_types.py`) is the whole mapping; a test holds the two sides together. A field that holds one of several parts is a `oneof` of
 its name. Bodies may carry fields that this version does not
 know (they are ignored and stay covered by the signature). What does not parse, lacks a required part or breaks
 a bound raises Malformed and names the field; no error of the library leaves this module.
@@ -20,113 +20,17 @@ from typing import Any, Final
 from google.protobuf.message import DecodeError
 from google.protobuf.message import Message as Wire
 
-from protocol import messages as m
 from protocol.errors import Malformed
 from protocol.messages import MAX_ROWS, Header, Message, Opening, Purpose
-from protocol.proto.augury.v1 import (
-    envelope_pb2,
-    miner_pb2,
-    news_pb2,
-    parts_pb2,
-    streams_pb2,
-    validator_pb2,
-    watch_pb2,
-)
+from protocol.proto.augury.v1 import envelope_pb2, news_pb2, parts_pb2, watch_pb2
 from protocol.units import Digest, Hotkey, UnixMs
+from protocol.wire_types import NEWS, WIRE_TYPES
 
 MAX_HEADER_BYTES: Final = 1_024
 MAX_STRING_CHARS: Final = 1_024
 """For strings that have no tighter bound of their own; all of them must be printable."""
 MAX_SHAPE_SIDES: Final = 3
 
-WIRE_TYPES: Final[dict[type, type[Wire]]] = {
-    m.Opening: parts_pb2.Opening,
-    m.Answer: parts_pb2.Answer,
-    m.Receipt: parts_pb2.Receipt,
-    m.RefusedPart: parts_pb2.RefusedPart,
-    m.CommitRequest: miner_pb2.CommitRequest,
-    m.CommitReply: miner_pb2.CommitReply,
-    m.RevealRequest: miner_pb2.RevealRequest,
-    m.RevealReply: miner_pb2.RevealReply,
-    m.FeedbackRequest: miner_pb2.FeedbackRequest,
-    m.FeedbackReply: miner_pb2.FeedbackReply,
-    m.DescribeRequest: miner_pb2.DescribeRequest,
-    m.DescribeReply: miner_pb2.DescribeReply,
-    m.RegisterRequest: validator_pb2.RegisterRequest,
-    m.RegisterReply: validator_pb2.RegisterReply,
-    m.SubmitRequest: validator_pb2.SubmitRequest,
-    m.SubmitReply: validator_pb2.SubmitReply,
-    m.RoundsRequest: validator_pb2.RoundsRequest,
-    m.RoundSummary: validator_pb2.RoundSummary,
-    m.RoundsReply: validator_pb2.RoundsReply,
-    m.StandingsRequest: validator_pb2.StandingsRequest,
-    m.Standing: validator_pb2.Standing,
-    m.StandingsReply: validator_pb2.StandingsReply,
-    m.ExplainRequest: validator_pb2.ExplainRequest,
-    m.ExplainLine: validator_pb2.ExplainLine,
-    m.ExplainReply: validator_pb2.ExplainReply,
-    m.WatchRequest: watch_pb2.WatchRequest,
-    m.WatchReply: watch_pb2.WatchReply,
-    m.NamedValue: streams_pb2.NamedValue,
-    m.Publish: streams_pb2.Publish,
-    m.Touch: streams_pb2.Touch,
-    m.Delete: streams_pb2.Delete,
-    m.Cancel: streams_pb2.Cancel,
-    m.AddLink: streams_pb2.AddLink,
-    m.RemoveLink: streams_pb2.RemoveLink,
-    m.Subscribe: streams_pb2.Subscribe,
-    m.Unsubscribe: streams_pb2.Unsubscribe,
-    m.TransferPoints: streams_pb2.TransferPoints,
-    m.TakeName: streams_pb2.TakeName,
-    m.EndKey: streams_pb2.EndKey,
-    m.StreamActRequest: streams_pb2.StreamActRequest,
-    m.Percentile: streams_pb2.Percentile,
-    m.StreamActReply: streams_pb2.StreamActReply,
-    m.StreamsQuestion: streams_pb2.StreamsQuestion,
-    m.LagsQuestion: streams_pb2.LagsQuestion,
-    m.CdfQuestion: streams_pb2.CdfQuestion,
-    m.BoardQuestion: streams_pb2.BoardQuestion,
-    m.BalanceQuestion: streams_pb2.BalanceQuestion,
-    m.TransactionsQuestion: streams_pb2.TransactionsQuestion,
-    m.PerformanceQuestion: streams_pb2.PerformanceQuestion,
-    m.NoticesQuestion: streams_pb2.NoticesQuestion,
-    m.MailboxQuestion: streams_pb2.MailboxQuestion,
-    m.LinksQuestion: streams_pb2.LinksQuestion,
-    m.SubscriptionsQuestion: streams_pb2.SubscriptionsQuestion,
-    m.VolumesQuestion: streams_pb2.VolumesQuestion,
-    m.StreamReadRequest: streams_pb2.StreamReadRequest,
-    m.StreamSummary: streams_pb2.StreamSummary,
-    m.StreamsAnswer: streams_pb2.StreamsAnswer,
-    m.LagLine: streams_pb2.LagLine,
-    m.LagsAnswer: streams_pb2.LagsAnswer,
-    m.CdfAnswer: streams_pb2.CdfAnswer,
-    m.BoardLine: streams_pb2.BoardLine,
-    m.BoardAnswer: streams_pb2.BoardAnswer,
-    m.BalanceAnswer: streams_pb2.BalanceAnswer,
-    m.TransactionLine: streams_pb2.TransactionLine,
-    m.TransactionsAnswer: streams_pb2.TransactionsAnswer,
-    m.PerformanceLine: streams_pb2.PerformanceLine,
-    m.PerformanceAnswer: streams_pb2.PerformanceAnswer,
-    m.NoticeLine: streams_pb2.NoticeLine,
-    m.NoticesAnswer: streams_pb2.NoticesAnswer,
-    m.LetterLine: streams_pb2.LetterLine,
-    m.MailboxAnswer: streams_pb2.MailboxAnswer,
-    m.LinkLine: streams_pb2.LinkLine,
-    m.LinksAnswer: streams_pb2.LinksAnswer,
-    m.SubscriptionsAnswer: streams_pb2.SubscriptionsAnswer,
-    m.VolumesAnswer: streams_pb2.VolumesAnswer,
-    m.StreamReadReply: streams_pb2.StreamReadReply,
-    m.RoundNews: news_pb2.RoundNews,
-    m.CloseNews: news_pb2.CloseNews,
-    m.StreamNews: news_pb2.StreamNews,
-    m.Moved: news_pb2.Moved,
-    m.SettlementNews: news_pb2.SettlementNews,
-}
-"""Parts come before the messages that hold them."""
-
-_NEWS: Final[dict[type, str]] = {
-    m.RoundNews: "round", m.CloseNews: "close", m.StreamNews: "stream", m.SettlementNews: "settlement",
-}  # fmt: skip
 _WORDS: Final[dict[str, dict[str, int]]] = {
     "dtype": {"float32": parts_pb2.D_TYPE_FLOAT32, "float64": parts_pb2.D_TYPE_FLOAT64},
     "step": {"commit": parts_pb2.STEP_COMMIT, "reveal": parts_pb2.STEP_REVEAL, "submit": parts_pb2.STEP_SUBMIT},
@@ -138,8 +42,8 @@ def encode(message: Message) -> bytes:
     """The body that stands for this message. Raises Malformed for an integer or a string that no body can hold."""
     kind = type(message)
     wire = _SHAPES[kind].write(message)
-    if kind in _NEWS:
-        wire = news_pb2.Broadcast(**{_NEWS[kind]: wire})
+    if kind in NEWS:
+        wire = news_pb2.Broadcast(**{NEWS[kind]: wire})
     return bytes(wire.SerializeToString())
 
 
@@ -151,7 +55,7 @@ def decode(purpose: Purpose, body: bytes) -> Message:
     if purpose is Purpose.BROADCAST:
         news = _parse(news_pb2.Broadcast, body)
         which = news.WhichOneof("news")
-        for kind, name in _NEWS.items():
+        for kind, name in NEWS.items():
             if name == which:
                 return typing.cast("Message", _SHAPES[kind].read(getattr(news, name)))
         raise Malformed("the broadcast carries no news that is known here", field="news")
@@ -390,6 +294,6 @@ _SHAPES: Final[dict[type, _Shape]] = {}
 for _kind, _wire in WIRE_TYPES.items():
     _SHAPES[_kind] = _Shape(_kind, _wire)
 _SHAPE_OF: Final[dict[Purpose, _Shape]] = {
-    kind.PURPOSE: shape for kind, shape in _SHAPES.items() if hasattr(kind, "PURPOSE") and kind not in _NEWS
+    kind.PURPOSE: shape for kind, shape in _SHAPES.items() if hasattr(kind, "PURPOSE") and kind not in NEWS
 }
 _PURPOSES: Final[dict[int, Purpose]] = {purpose.value: purpose for purpose in Purpose}

@@ -40,6 +40,9 @@ from protocol.messages import (
     PerformanceAnswer,
     PerformanceLine,
     PerformanceQuestion,
+    PredictionLine,
+    PredictionsAnswer,
+    PredictionsQuestion,
     StreamQuestion,
     StreamReadReply,
     StreamReadRequest,
@@ -48,12 +51,15 @@ from protocol.messages import (
     StreamSummary,
     SubscriptionsAnswer,
     SubscriptionsQuestion,
+    TakingPartAnswer,
+    TakingPartQuestion,
     TransactionLine,
     TransactionsAnswer,
     TransactionsQuestion,
     VolumesAnswer,
     VolumesQuestion,
 )
+from protocol.rules.stream_names import horizon_name, split_horizon_name
 from protocol.rules.stream_records import NoticeKind
 from protocol.rules.stream_values import ValueKind, read_value
 from protocol.units import SECOND_MS, Hotkey
@@ -205,6 +211,31 @@ class StreamReader(Reader):
     async def volumes(self, limit: int = MAX_ROWS) -> tuple[PerformanceLine, ...]:
         """Everything that moved on each horizon, without signs: the most first."""
         return (await self._told(VolumesQuestion(limit), VolumesAnswer)).horizons
+
+    async def taking_part(self, owner: Hotkey | None = None) -> list[tuple[str, int]]:
+        """(name, delay) of every horizon at which scenarios of a key stand, quarantined or not."""
+        found: list[tuple[str, int]] = []
+        for _ in range(MAX_STREAM_PAGES):
+            after = horizon_name(*found[-1]) if found else ""
+            page = (await self._told(TakingPartQuestion(self._or_own(owner), after), TakingPartAnswer)).horizons
+            if not page:
+                return found
+            found += map(split_horizon_name, page)
+        raise InvalidRequest(f"the validator lists more than {len(found)} horizons", limit=len(found))
+
+    async def predictions(self, name: str, delay: int, *, judged: bool = False) -> list[PredictionLine]:
+        """Everybody's scenarios at a horizon of one's own stream, by owner; at one of another's stream, one's own.
+
+        judged: those that a value would meet now, which left quarantine; else the newest.
+        """
+        found: list[PredictionLine] = []
+        for _ in range(MAX_STREAM_PAGES):
+            after = found[-1].owner if found else b""
+            page = (await self._told(PredictionsQuestion(name, delay, judged, after), PredictionsAnswer)).predictions
+            if not page:
+                return found
+            found += page
+        raise InvalidRequest(f"more than {len(found)} keys predict {name}", limit=len(found))
 
     async def _newest(self, name: str, count: int) -> list[LagLine]:
         """So many of the newest values, or all there are: an answer may hold fewer than asked where they are large."""

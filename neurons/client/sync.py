@@ -136,6 +136,8 @@ class SyncStreamReader(_Face):
     links = waiting(StreamReader.links)
     subscriptions = waiting(StreamReader.subscriptions)
     volumes = waiting(StreamReader.volumes)
+    taking_part = waiting(StreamReader.taking_part)
+    predictions = waiting(StreamReader.predictions)
 
     def watch(self, *topics: str, silence_ms: int = LONGEST_SILENCE_MS) -> Iterator[News]:
         """News as it comes, as `Reader.watch` tells it; leaving the loop ends the stream."""

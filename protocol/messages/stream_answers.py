@@ -237,9 +237,42 @@ class VolumesAnswer:
         rows("horizons", self.horizons)
 
 
+@dataclass(frozen=True, slots=True)
+class TakingPartAnswer:
+    """In alphabetical order of the streams' names, then by delay."""
+
+    horizons: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        rows("horizons", self.horizons)
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionLine:
+    """One owner's scenarios, ascending, and when they came."""
+
+    owner: Hotkey
+    received_at_ms: UnixMs
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        finite("values", self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionsAnswer:
+    """By owner."""
+
+    predictions: tuple[PredictionLine, ...]
+
+    def __post_init__(self) -> None:
+        rows("predictions", self.predictions)
+
+
 StreamAnswer = (
     StreamsAnswer | LagsAnswer | CdfAnswer | BoardAnswer | BalanceAnswer | TransactionsAnswer | PerformanceAnswer
-    | NoticesAnswer | MailboxAnswer | LinksAnswer | SubscriptionsAnswer | VolumesAnswer
+    | NoticesAnswer | MailboxAnswer | LinksAnswer | SubscriptionsAnswer | VolumesAnswer | TakingPartAnswer
+    | PredictionsAnswer
 )  # fmt: skip
 
 

@@ -148,6 +148,36 @@ class SubscriptionsQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class TakingPartQuestion:
+    """The horizons at which scenarios of a key stand, quarantined or not, after one (empty: from the first)."""
+
+    owner: Hotkey
+    after: str = ""
+
+    def __post_init__(self) -> None:
+        sized("owner", self.owner, HOTKEY_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionsQuestion:
+    """Everybody's scenarios at a horizon of the sender's stream; at one of another's, the sender's own.
+
+    judged: those that a value would meet now; else the newest ones.  after: a hotkey, empty: from the first.
+    """
+
+    name: str
+    delay: int
+    judged: bool = False
+    after: bytes = b""
+
+    def __post_init__(self) -> None:
+        text("name", self.name)
+        positive("delay", self.delay)
+        if self.after:
+            sized("after", self.after, HOTKEY_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
 class VolumesQuestion:
     """How much moved on each horizon."""
 
@@ -160,6 +190,7 @@ class VolumesQuestion:
 StreamQuestion = (
     StreamsQuestion | LagsQuestion | CdfQuestion | BoardQuestion | BalanceQuestion | TransactionsQuestion
     | PerformanceQuestion | NoticesQuestion | MailboxQuestion | LinksQuestion | SubscriptionsQuestion | VolumesQuestion
+    | TakingPartQuestion | PredictionsQuestion
 )  # fmt: skip
 
 

@@ -15,12 +15,13 @@ from google.protobuf import json_format
 from protocol import codec
 from protocol.messages import Purpose
 from protocol.proto.augury.v1 import news_pb2
+from protocol.wire_types import WIRE_TYPES
 from tests.support.samples import MESSAGES
 from tests.support.wire_vectors import build
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "wire.json").read_text())
 ENVELOPES = VECTORS["envelopes"]
-KINDS = {kind.__name__: wire for kind, wire in codec.WIRE_TYPES.items()}
+KINDS = {kind.__name__: wire for kind, wire in WIRE_TYPES.items()}
 
 
 def test_the_wire_has_not_moved():

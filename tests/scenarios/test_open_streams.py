@@ -76,6 +76,11 @@ def test_a_value_is_published_predicted_settled_and_told() -> None:
         reply = await ann.publish("cop.json", 10.1, with_percentiles=True)
         assert {70, 310, 910, 3555} >= {fell.delay for fell in reply.percentiles} >= {70}
 
+        assert [("cop.json", 70)] == await near.taking_part()
+        assert [near.hotkey] == [line.owner for line in await near.predictions("cop.json", 70)]
+        everybody = await ann.predictions("cop.json", 70, judged=True)
+        assert {ann.hotkey, near.hotkey, far.hotkey} == {line.owner for line in everybody}
+
         balances = {name: (await one.balance()).balance_micros for name, one in {"near": near, "far": far}.items()}
         assert balances["near"] > 0 > balances["far"]
         [best, *_] = await near.board(stream="cop.json", delay=70)

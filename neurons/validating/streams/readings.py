@@ -18,6 +18,7 @@ from protocol.rules.cdf_points import points_from_lags
 from protocol.rules.cdfs import Cdf, cdf_2021, cdf_2023, empirical_cdf
 from protocol.rules.memorable import name_code, shown_names
 from protocol.rules.stream_book.effects import Said
+from protocol.rules.stream_names import horizon_name, split_horizon_name
 from protocol.rules.stream_records import NoticeKind, transactions_of
 from protocol.rules.stream_standings import Board, BoardKey, Category, Contest
 from protocol.rules.stream_values import Lag
@@ -172,6 +173,36 @@ class StreamReadings:
         into = sorted(one.subscriber for one in self.keeper.book.state.subscribed.get(asked.name, frozenset()))
         return m.SubscriptionsAnswer(tuple(self.keeper.book.sources(asked.name)[:MAX_ROWS]), tuple(into[:MAX_ROWS]))
 
+    async def taking_part(self, asked: m.TakingPartQuestion, _: Hotkey, now_ms: UnixMs) -> m.TakingPartAnswer:
+        """The horizons at which scenarios of a key stand."""
+        owner, state = self.keeper.owner_of(asked.owner).hex(), self.keeper.book.state
+        after = split_horizon_name(asked.after) if asked.after else ("", 0)
+        found = [
+            (name, delay)
+            for name, record in state.streams.items()
+            for delay, horizon in record.horizons.items()
+            if (name, delay) > after
+            and (newest := horizon.newest(owner)) is not None
+            and not newest.word.cancels
+            and newest.word.received_at_ms > now_ms - state.life_ms
+        ]
+        return m.TakingPartAnswer(tuple(horizon_name(name, delay) for name, delay in sorted(found)[:MAX_ROWS]))
+
+    async def predictions(self, asked: m.PredictionsQuestion, asker: Hotkey, now_ms: UnixMs) -> m.PredictionsAnswer:
+        """Scenarios as they stand: of one's own stream everybody's, of another's one's own."""
+        book = self.keeper.book
+        said = (book.judged if asked.judged else book.standing)(asked.name, asked.delay, now_ms=now_ms)
+        stream = book.state.streams[asked.name].stream
+        if stream.owner != asker:
+            said = [one for one in said if one.word.owner == asker.hex()]
+        said = [one for one in said if one.word.owner > asked.after.hex()]
+        most = MAX_ANSWER_BYTES // (8 * book.state.limits.num_predictions)
+        lines = [
+            m.PredictionLine(Hotkey(bytes.fromhex(one.word.owner)), one.word.received_at_ms, tuple(one.row().tolist()))
+            for one in said[:most]
+        ]
+        return m.PredictionsAnswer(tuple(lines))
+
     async def volumes(self, asked: m.VolumesQuestion, _: Hotkey, now_ms: UnixMs) -> m.VolumesAnswer:
         """What moved on each horizon, the most first."""
         volumes = self.keeper.book.tallies.volumes
@@ -276,4 +307,6 @@ _ANSWERS: Final[Mapping[type, Callable[[StreamReadings, Any, Hotkey, UnixMs], Aw
     m.LinksQuestion: StreamReadings.links,
     m.SubscriptionsQuestion: StreamReadings.subscriptions,
     m.VolumesQuestion: StreamReadings.volumes,
+    m.TakingPartQuestion: StreamReadings.taking_part,
+    m.PredictionsQuestion: StreamReadings.predictions,
 }

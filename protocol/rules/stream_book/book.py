@@ -229,6 +229,12 @@ class StreamBook:
         horizon = self._record(name, now_ms).horizons.get(delay)
         return [] if horizon is None else horizon.current(now_ms)
 
+    def judged(self, name: str, delay: int, *, now_ms: UnixMs) -> list[Said]:
+        """The submissions that a value would meet now, by owner. Raises as `standing`."""
+        check_delay(delay, self._state.limits.delays)
+        horizon = self._record(name, now_ms).horizons.get(delay)
+        return [] if horizon is None else horizon.judged(now_ms)
+
     def cdf(self, name: str, delay: int, values: Sequence[float] | None = None, *, now_ms: UnixMs) -> Cdf:
         """The share of all current scenarios at or below each value; None looks where the lags have been.
 

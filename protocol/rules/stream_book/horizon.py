@@ -87,6 +87,12 @@ class Horizon:
         found = (self._standing(owner, at_ms) for owner in sorted(self.words))
         return [said for said in found if said is not None]
 
+    def judged(self, at_ms: UnixMs) -> list[Said]:
+        """Everybody's submission that a value meets at an instant, by owner."""
+        due_ms = at_ms - self._delay_ms
+        found = (self._standing(owner, due_ms) for owner in sorted(self.words))
+        return [said for said in found if said is not None]
+
     def is_predicted(self, at_ms: UnixMs) -> bool:
         """Whether anybody's submission is current."""
         return any(self._standing(owner, at_ms) is not None for owner in self.words)

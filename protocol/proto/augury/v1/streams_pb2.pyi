@@ -160,7 +160,7 @@ class StreamActReply(_message.Message):
     def __init__(self, receipt: _Optional[_Union[_parts_pb2.Receipt, _Mapping]] = ..., percentiles: _Optional[_Iterable[_Union[Percentile, _Mapping]]] = ..., refused: _Optional[_Iterable[_Union[_parts_pb2.RefusedPart, _Mapping]]] = ...) -> None: ...
 
 class StreamReadRequest(_message.Message):
-    __slots__ = ("streams_question", "lags_question", "cdf_question", "board_question", "balance_question", "transactions_question", "performance_question", "notices_question", "mailbox_question", "links_question", "subscriptions_question", "volumes_question")
+    __slots__ = ("streams_question", "lags_question", "cdf_question", "board_question", "balance_question", "transactions_question", "performance_question", "notices_question", "mailbox_question", "links_question", "subscriptions_question", "volumes_question", "taking_part_question", "predictions_question")
     STREAMS_QUESTION_FIELD_NUMBER: _ClassVar[int]
     LAGS_QUESTION_FIELD_NUMBER: _ClassVar[int]
     CDF_QUESTION_FIELD_NUMBER: _ClassVar[int]
@@ -173,6 +173,8 @@ class StreamReadRequest(_message.Message):
     LINKS_QUESTION_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTIONS_QUESTION_FIELD_NUMBER: _ClassVar[int]
     VOLUMES_QUESTION_FIELD_NUMBER: _ClassVar[int]
+    TAKING_PART_QUESTION_FIELD_NUMBER: _ClassVar[int]
+    PREDICTIONS_QUESTION_FIELD_NUMBER: _ClassVar[int]
     streams_question: StreamsQuestion
     lags_question: LagsQuestion
     cdf_question: CdfQuestion
@@ -185,7 +187,9 @@ class StreamReadRequest(_message.Message):
     links_question: LinksQuestion
     subscriptions_question: SubscriptionsQuestion
     volumes_question: VolumesQuestion
-    def __init__(self, streams_question: _Optional[_Union[StreamsQuestion, _Mapping]] = ..., lags_question: _Optional[_Union[LagsQuestion, _Mapping]] = ..., cdf_question: _Optional[_Union[CdfQuestion, _Mapping]] = ..., board_question: _Optional[_Union[BoardQuestion, _Mapping]] = ..., balance_question: _Optional[_Union[BalanceQuestion, _Mapping]] = ..., transactions_question: _Optional[_Union[TransactionsQuestion, _Mapping]] = ..., performance_question: _Optional[_Union[PerformanceQuestion, _Mapping]] = ..., notices_question: _Optional[_Union[NoticesQuestion, _Mapping]] = ..., mailbox_question: _Optional[_Union[MailboxQuestion, _Mapping]] = ..., links_question: _Optional[_Union[LinksQuestion, _Mapping]] = ..., subscriptions_question: _Optional[_Union[SubscriptionsQuestion, _Mapping]] = ..., volumes_question: _Optional[_Union[VolumesQuestion, _Mapping]] = ...) -> None: ...
+    taking_part_question: TakingPartQuestion
+    predictions_question: PredictionsQuestion
+    def __init__(self, streams_question: _Optional[_Union[StreamsQuestion, _Mapping]] = ..., lags_question: _Optional[_Union[LagsQuestion, _Mapping]] = ..., cdf_question: _Optional[_Union[CdfQuestion, _Mapping]] = ..., board_question: _Optional[_Union[BoardQuestion, _Mapping]] = ..., balance_question: _Optional[_Union[BalanceQuestion, _Mapping]] = ..., transactions_question: _Optional[_Union[TransactionsQuestion, _Mapping]] = ..., performance_question: _Optional[_Union[PerformanceQuestion, _Mapping]] = ..., notices_question: _Optional[_Union[NoticesQuestion, _Mapping]] = ..., mailbox_question: _Optional[_Union[MailboxQuestion, _Mapping]] = ..., links_question: _Optional[_Union[LinksQuestion, _Mapping]] = ..., subscriptions_question: _Optional[_Union[SubscriptionsQuestion, _Mapping]] = ..., volumes_question: _Optional[_Union[VolumesQuestion, _Mapping]] = ..., taking_part_question: _Optional[_Union[TakingPartQuestion, _Mapping]] = ..., predictions_question: _Optional[_Union[PredictionsQuestion, _Mapping]] = ...) -> None: ...
 
 class StreamsQuestion(_message.Message):
     __slots__ = ("after", "limit")
@@ -279,6 +283,26 @@ class SubscriptionsQuestion(_message.Message):
     name: str
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
+class TakingPartQuestion(_message.Message):
+    __slots__ = ("owner", "after")
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    owner: bytes
+    after: str
+    def __init__(self, owner: _Optional[bytes] = ..., after: _Optional[str] = ...) -> None: ...
+
+class PredictionsQuestion(_message.Message):
+    __slots__ = ("name", "delay", "judged", "after")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DELAY_FIELD_NUMBER: _ClassVar[int]
+    JUDGED_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    delay: int
+    judged: bool
+    after: bytes
+    def __init__(self, name: _Optional[str] = ..., delay: _Optional[int] = ..., judged: bool = ..., after: _Optional[bytes] = ...) -> None: ...
+
 class VolumesQuestion(_message.Message):
     __slots__ = ("limit",)
     LIMIT_FIELD_NUMBER: _ClassVar[int]
@@ -286,7 +310,7 @@ class VolumesQuestion(_message.Message):
     def __init__(self, limit: _Optional[int] = ...) -> None: ...
 
 class StreamReadReply(_message.Message):
-    __slots__ = ("as_of_ms", "streams_answer", "lags_answer", "cdf_answer", "board_answer", "balance_answer", "transactions_answer", "performance_answer", "notices_answer", "mailbox_answer", "links_answer", "subscriptions_answer", "volumes_answer")
+    __slots__ = ("as_of_ms", "streams_answer", "lags_answer", "cdf_answer", "board_answer", "balance_answer", "transactions_answer", "performance_answer", "notices_answer", "mailbox_answer", "links_answer", "subscriptions_answer", "volumes_answer", "taking_part_answer", "predictions_answer")
     AS_OF_MS_FIELD_NUMBER: _ClassVar[int]
     STREAMS_ANSWER_FIELD_NUMBER: _ClassVar[int]
     LAGS_ANSWER_FIELD_NUMBER: _ClassVar[int]
@@ -300,6 +324,8 @@ class StreamReadReply(_message.Message):
     LINKS_ANSWER_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTIONS_ANSWER_FIELD_NUMBER: _ClassVar[int]
     VOLUMES_ANSWER_FIELD_NUMBER: _ClassVar[int]
+    TAKING_PART_ANSWER_FIELD_NUMBER: _ClassVar[int]
+    PREDICTIONS_ANSWER_FIELD_NUMBER: _ClassVar[int]
     as_of_ms: int
     streams_answer: StreamsAnswer
     lags_answer: LagsAnswer
@@ -313,7 +339,9 @@ class StreamReadReply(_message.Message):
     links_answer: LinksAnswer
     subscriptions_answer: SubscriptionsAnswer
     volumes_answer: VolumesAnswer
-    def __init__(self, as_of_ms: _Optional[int] = ..., streams_answer: _Optional[_Union[StreamsAnswer, _Mapping]] = ..., lags_answer: _Optional[_Union[LagsAnswer, _Mapping]] = ..., cdf_answer: _Optional[_Union[CdfAnswer, _Mapping]] = ..., board_answer: _Optional[_Union[BoardAnswer, _Mapping]] = ..., balance_answer: _Optional[_Union[BalanceAnswer, _Mapping]] = ..., transactions_answer: _Optional[_Union[TransactionsAnswer, _Mapping]] = ..., performance_answer: _Optional[_Union[PerformanceAnswer, _Mapping]] = ..., notices_answer: _Optional[_Union[NoticesAnswer, _Mapping]] = ..., mailbox_answer: _Optional[_Union[MailboxAnswer, _Mapping]] = ..., links_answer: _Optional[_Union[LinksAnswer, _Mapping]] = ..., subscriptions_answer: _Optional[_Union[SubscriptionsAnswer, _Mapping]] = ..., volumes_answer: _Optional[_Union[VolumesAnswer, _Mapping]] = ...) -> None: ...
+    taking_part_answer: TakingPartAnswer
+    predictions_answer: PredictionsAnswer
+    def __init__(self, as_of_ms: _Optional[int] = ..., streams_answer: _Optional[_Union[StreamsAnswer, _Mapping]] = ..., lags_answer: _Optional[_Union[LagsAnswer, _Mapping]] = ..., cdf_answer: _Optional[_Union[CdfAnswer, _Mapping]] = ..., board_answer: _Optional[_Union[BoardAnswer, _Mapping]] = ..., balance_answer: _Optional[_Union[BalanceAnswer, _Mapping]] = ..., transactions_answer: _Optional[_Union[TransactionsAnswer, _Mapping]] = ..., performance_answer: _Optional[_Union[PerformanceAnswer, _Mapping]] = ..., notices_answer: _Optional[_Union[NoticesAnswer, _Mapping]] = ..., mailbox_answer: _Optional[_Union[MailboxAnswer, _Mapping]] = ..., links_answer: _Optional[_Union[LinksAnswer, _Mapping]] = ..., subscriptions_answer: _Optional[_Union[SubscriptionsAnswer, _Mapping]] = ..., volumes_answer: _Optional[_Union[VolumesAnswer, _Mapping]] = ..., taking_part_answer: _Optional[_Union[TakingPartAnswer, _Mapping]] = ..., predictions_answer: _Optional[_Union[PredictionsAnswer, _Mapping]] = ...) -> None: ...
 
 class StreamSummary(_message.Message):
     __slots__ = ("name", "owner", "state", "incarnation", "created_at_ms", "value_at_ms", "alive_until_ms", "sequence", "budget_micros", "rule")
@@ -510,3 +538,25 @@ class VolumesAnswer(_message.Message):
     HORIZONS_FIELD_NUMBER: _ClassVar[int]
     horizons: _containers.RepeatedCompositeFieldContainer[PerformanceLine]
     def __init__(self, horizons: _Optional[_Iterable[_Union[PerformanceLine, _Mapping]]] = ...) -> None: ...
+
+class TakingPartAnswer(_message.Message):
+    __slots__ = ("horizons",)
+    HORIZONS_FIELD_NUMBER: _ClassVar[int]
+    horizons: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, horizons: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class PredictionLine(_message.Message):
+    __slots__ = ("owner", "received_at_ms", "values")
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    owner: bytes
+    received_at_ms: int
+    values: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, owner: _Optional[bytes] = ..., received_at_ms: _Optional[int] = ..., values: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class PredictionsAnswer(_message.Message):
+    __slots__ = ("predictions",)
+    PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
+    predictions: _containers.RepeatedCompositeFieldContainer[PredictionLine]
+    def __init__(self, predictions: _Optional[_Iterable[_Union[PredictionLine, _Mapping]]] = ...) -> None: ...
