@@ -23,7 +23,7 @@ from neurons.market.streams import StreamedVenue
 from neurons.market.venues import LiveVenue
 from neurons.market.watch import WatchSettings
 from neurons.ports import Clock
-from neurons.settings import NodeSettings, SeriesSettings, VenueSettings
+from neurons.settings import NodeSettings, SeriesSettings, SignerSettings, VenueSettings
 from neurons.store.claim import claim_store
 from neurons.store.sqlite import SqliteStore
 from neurons.telemetry import Metrics, Telemetry, VenueFailed, VenueReported, adopt_standard_logging, open_log
@@ -40,7 +40,7 @@ LEAST_DEADLINE_S: Final = 3.0
 LEAST_POLL_S: Final = 0.05
 
 
-def clock_of(settings: NodeSettings) -> ScaledClock:
+def clock_of(settings: SignerSettings) -> ScaledClock:
     """The system's clock, or a demonstration's that runs faster."""
     asked = settings.clock
     if asked.sim_origin_ms is None or asked.wall_origin_ms is None:
@@ -48,7 +48,7 @@ def clock_of(settings: NodeSettings) -> ScaledClock:
     return ScaledClock(sim_origin_ms=asked.sim_origin_ms, wall_origin_ms=asked.wall_origin_ms, scale=asked.scale)
 
 
-def key_of(settings: NodeSettings, *, ask: Callable[[str], bytes | None] | None = None) -> SigningKey:
+def key_of(settings: SignerSettings, *, ask: Callable[[str], bytes | None] | None = None) -> SigningKey:
     """The node's hotkey, its file opened with the passphrase file's or the environment's passphrase.
 
     ask: where neither is given and the key is encrypted, gets one for this prompt, once; None when nobody answers.
@@ -95,7 +95,7 @@ async def store_of(settings: NodeSettings, *, validator: Hotkey | None = None) -
         await store.aclose()
 
 
-def telemetry_of(settings: NodeSettings, clock: Clock, key: SigningKey, role: str) -> Telemetry:
+def telemetry_of(settings: SignerSettings, clock: Clock, key: SigningKey, role: str) -> Telemetry:
     """The node's log on standard error, and its metrics."""
     log = open_log(settings.log, sys.stderr, role=role, node=short(key.hotkey))
     adopt_standard_logging(log, settings.log)

@@ -25,16 +25,20 @@ from typing import Any, Final, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from neurons.settings import MinerSettings, NodeSettings, ValidatorSettings
+from neurons.gateway_settings import GatewaySettings
+from neurons.settings import MinerSettings, SignerSettings, ValidatorSettings
 from protocol.errors import InvalidSetting
 
-S = TypeVar("S", bound=NodeSettings)
+S = TypeVar("S", bound=SignerSettings)
 
+NODES: Final = (ValidatorSettings, MinerSettings, GatewaySettings)
+"""The settings of every kind of node."""
 PREFIX: Final = "AUGURY_"
 PASSPHRASE: Final = "AUGURY_PASSPHRASE"
 OTHER_VARIABLES: Final = {
     PASSPHRASE: "The passphrase of the key file, for an unattended start. `passphrase_file` is the better place.",
     "AUGURY_RECORDINGS": "The folder of recorded market data that tests and figures use.",
+    "AUGURY_OUTSIDE_CLIENT": "`yes` lets a test install the PyPI client of microprediction and run it for two minutes.",
 }
 """Environment variables that are no setting of their own."""
 _LOGIN: Final = re.compile(r"(?<=://)[^/@\s]*@")
@@ -224,7 +228,7 @@ def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
 def _from_environment(model: type[BaseModel], variables: Mapping[str, str]) -> dict[str, Any]:
     """Raises InvalidSetting for an AUGURY_ variable that no node has: a typo there would go unseen for ever."""
     mine = {setting.variable: setting.key for setting in settings_of(model)}
-    anybodys = {s.variable for kind in (ValidatorSettings, MinerSettings) for s in settings_of(kind)}
+    anybodys = {s.variable for kind in NODES for s in settings_of(kind)}
     known = anybodys | set(OTHER_VARIABLES) | {f"{PREFIX}CONFIG"}
     for name in variables:
         if name.startswith(PREFIX) and name not in known:

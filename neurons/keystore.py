@@ -99,7 +99,7 @@ def create_key_file(
 
 def load_key_file(path: Path, *, passphrase: bytes | None, allow_unencrypted: bool = False) -> SigningKey:
     """The key kept in path. Raises the KeyFileError that fits (ours)."""
-    content = _parsed(path, _read_private(path))
+    content = _parsed(path, read_private_file(path))
     seed = _opened(path, content, passphrase, allow_unencrypted=allow_unencrypted)
     key = SigningKey.from_seed(seed)
     if key.hotkey != bytes.fromhex(content["public_key"]):
@@ -109,17 +109,17 @@ def load_key_file(path: Path, *, passphrase: bytes | None, allow_unencrypted: bo
 
 def read_hotkey(path: Path) -> Hotkey:
     """The public key that path names, for showing: not proved, as nothing is decrypted. Raises KeyFileError (ours)."""
-    return Hotkey(bytes.fromhex(_parsed(path, _read_private(path))["public_key"]))
+    return Hotkey(bytes.fromhex(_parsed(path, read_private_file(path))["public_key"]))
 
 
 def is_encrypted(path: Path) -> bool:
     """Whether the key in path needs a passphrase. Raises KeyFileError (ours)."""
-    return bool(_parsed(path, _read_private(path))["encrypted"])
+    return bool(_parsed(path, read_private_file(path))["encrypted"])
 
 
 def read_passphrase(path: Path) -> bytes:
     """A passphrase file's only line. Raises KeyFileMissing, KeyFileExposed and PassphraseNeeded (ours)."""
-    passphrase = _read_private(path).removesuffix(b"\n").removesuffix(b"\r")
+    passphrase = read_private_file(path).removesuffix(b"\n").removesuffix(b"\r")
     if not passphrase or b"\n" in passphrase:
         raise PassphraseNeeded(f"{path}: a passphrase file holds one line that is not empty", file=str(path))
     return passphrase
@@ -211,8 +211,11 @@ def _require_hex(text: str, count: int) -> None:
     _require(len(bytes.fromhex(text)) == count)
 
 
-def _read_private(path: Path) -> bytes:
-    """The bytes of a file that only its owner may read. The open file's own mode is checked, not the path's."""
+def read_private_file(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
+    """The bytes of a file that only its owner may read. The open file's own mode is checked, not the path's.
+
+    Raises KeyFileMissing, KeyFileExposed and KeyFileBroken (ours) for one that is larger.
+    """
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
@@ -221,11 +224,11 @@ def _read_private(path: Path) -> bytes:
             if mode & READABLE_BY_OTHERS:
                 message = f"{path}: mode {stat.S_IMODE(mode):04o} lets others read it; run: chmod 600 {path}"
                 raise KeyFileExposed(message, file=str(path))
-            content = file.read(MAX_FILE_BYTES + 1)
+            content = file.read(max_bytes + 1)
     except OSError as error:
         raise KeyFileMissing(f"{path}: cannot be opened: {error.strerror}", file=str(path)) from error
-    if len(content) > MAX_FILE_BYTES:
-        raise KeyFileBroken(f"{path}: not a key file: larger than {MAX_FILE_BYTES} bytes", file=str(path))
+    if len(content) > max_bytes:
+        raise KeyFileBroken(f"{path}: larger than {max_bytes} bytes", file=str(path))
     return content
 
 

@@ -254,13 +254,13 @@ def in_order_of_conversion(series: tuple[SeriesSettings, ...]) -> list[SeriesSet
     return ordered
 
 
-class NodeSettings(Section):
-    """What a validator and a miner have in common."""
+class SignerSettings(Section):
+    """What every process that signs has in common."""
 
     params: Literal["main", "demo"] = Field(
         default="main", description="The network's rules. demo: wide windows, for fast clocks."
     )
-    data_dir: FilePath = Field(description="The folder of the node's database and, unless set elsewhere, its key.")
+    data_dir: FilePath = Field(description="The folder of the process's key and of everything else that it keeps.")
     key_file: FilePath | None = Field(
         default=None, description="The hotkey's file; hotkey.json in data_dir when not set."
     )
@@ -270,6 +270,18 @@ class NodeSettings(Section):
     allow_unencrypted_key: bool = Field(
         default=False, description="Take a key file that is not encrypted. For tests and demonstrations."
     )
+    log: LogSettings = LogSettings()
+    clock: ClockSettings = ClockSettings()
+
+    @property
+    def key_path(self) -> Path:
+        return self.key_file or self.data_dir / "hotkey.json"
+
+
+class NodeSettings(SignerSettings):
+    """What a validator and a miner have in common."""
+
+    data_dir: FilePath = Field(description="The folder of the node's database and, unless set elsewhere, its key.")
     store_url: str | None = Field(
         default=None,
         description=(
@@ -281,12 +293,6 @@ class NodeSettings(Section):
     series: Annotated[tuple[SeriesSettings, ...], AfterValidator(check_conversions)] = Field(
         default=(BTC_USD,), min_length=1, description="The series to follow, each with its venues."
     )
-    log: LogSettings = LogSettings()
-    clock: ClockSettings = ClockSettings()
-
-    @property
-    def key_path(self) -> Path:
-        return self.key_file or self.data_dir / "hotkey.json"
 
     @property
     def database_url(self) -> str:

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from pydantic import BaseModel
 
 from neurons.config import OTHER_VARIABLES, PREFIX, settings_of, show_default
+from neurons.gateway_settings import GatewaySettings
 from neurons.settings import MinerSettings, SeriesSettings, ValidatorSettings, VenueSettings
 
 INTRODUCTION = f"""# Settings
 
-Written by `make docs` from `neurons/settings.py`; change the sentences there.
+Written by `make docs` from `neurons/settings.py` and `neurons/gateway_settings.py`; change the sentences there.
 
 A node takes each setting from the first of these that has it: the flag, the environment variable, the TOML
 file named by `--config FILE` (or `{PREFIX}CONFIG`), the default. `listen.port` is the flag `--listen.port`, the
@@ -50,7 +51,7 @@ venues = [
 def render() -> str:
     """The whole page."""
     parts = [INTRODUCTION, EXAMPLE]
-    for title, model in (("Validator", ValidatorSettings), ("Miner", MinerSettings)):
+    for title, model in (("Validator", ValidatorSettings), ("Miner", MinerSettings), ("Web gateway", GatewaySettings)):
         rows = ((s.key, s.description, show_default(s)) for s in settings_of(model))
         parts += [f"## {title}", _sentence(model), _table(("setting", "meaning", "default"), rows)]
     parts += _element("An element of `series`", SeriesSettings) + _element("An element of `venues`", VenueSettings)

@@ -13,6 +13,7 @@ from neurons.cli.cdf import cdf
 from neurons.cli.doctor import doctor
 from neurons.cli.epochs import epochs
 from neurons.cli.explain import explain
+from neurons.cli.gateway import gateway
 from neurons.cli.notices import confirms, errors, warnings
 from neurons.cli.points import balance, leaderboard, performance, transactions
 from neurons.cli.prices import prices
@@ -50,7 +51,7 @@ app = typer.Typer(
 )
 NODES, LOOK, STREAMS, KEEP = "Run a node", "Look at a network", "Open streams", "Look after a node"
 
-for node in (nodes.validator, nodes.miner):
+for node in (nodes.validator, nodes.miner, gateway):
     app.command(rich_help_panel=NODES, context_settings=nodes.EVERYTHING_AFTER, add_help_option=False)(node)
 for look in (rounds, standings, explain, epochs, prices, refusals, watch):
     app.command(rich_help_panel=LOOK)(look)

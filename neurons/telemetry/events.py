@@ -104,6 +104,25 @@ class CallMade(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PageServed(Event):
+    """A web gateway answered a request. page: the route, nothing of what was asked for.  seconds: wall time."""
+
+    level = "debug"
+
+    page: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRefused(Event):
+    """A web gateway refused a request. status: HTTP's."""
+
+    page: str
+    code: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registered(Event):
     """A validator took our registration: the first time since the start, and again after it had refused one."""
 

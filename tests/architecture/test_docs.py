@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from neurons.config import OTHER_VARIABLES, PREFIX, settings_of
-from neurons.settings import MinerSettings, ValidatorSettings
+from neurons.config import NODES, OTHER_VARIABLES, PREFIX, settings_of
 from runnable.settings_page import render
 from tests.support.sources import FOLDERS, ROOT, documents, name_of, python_files, tree
 
@@ -87,7 +86,7 @@ def test_every_link_leads_somewhere():
 
 def test_every_flag_that_is_named_is_known_to_some_program():
     text = source_text()
-    settings = {s.flag for model in (ValidatorSettings, MinerSettings) for s in settings_of(model)}
+    settings = {s.flag for model in NODES for s in settings_of(model)}
     unknown = [
         (where, flag)
         for where, flag in in_documents(r"(?<![\w-])(--[a-z][\w.-]*)")
@@ -99,7 +98,7 @@ def test_every_flag_that_is_named_is_known_to_some_program():
 
 
 def test_every_variable_that_is_named_is_read():
-    settings = {s.variable for model in (ValidatorSettings, MinerSettings) for s in settings_of(model)}
+    settings = {s.variable for model in NODES for s in settings_of(model)}
     known = settings | set(OTHER_VARIABLES) | {f"{PREFIX}CONFIG"}
     assert [] == [(where, name) for where, name in in_documents(rf"\b({PREFIX}[A-Z_]+)\b") if name not in known]
 
@@ -108,7 +107,7 @@ def test_the_settings_page_is_what_the_settings_say():
     assert render() == (ROOT / "docs/settings.md").read_text(encoding="utf-8"), "run: make docs"
 
 
-@pytest.mark.parametrize("model", [ValidatorSettings, MinerSettings])
+@pytest.mark.parametrize("model", NODES)
 def test_every_setting_is_on_the_settings_page(model):
     page = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
     assert [] == [s.key for s in settings_of(model) if f"| `{s.key}` | {s.description}" not in page]
