@@ -58,21 +58,23 @@ class Crawler(CrawlerHooks):
     ) -> None:
         """owner: the first key of the writer's line, where that was handed over; its own unless given.
 
-        chance: orders streams that are equally important.  log: where events are written; standard error unless given.
+        chance: for samples, and the order of equally important streams.
+        log: where events are written; standard error unless given.
         """
         super().__init__(settings)
         self.writer, self.owner = writer, writer.hotkey if owner is None else owner
+        self.chance = chance if chance is not None else np.random.default_rng()
         self._clock = writer.clock
         self.game = Game(
             self,
             writer,
             self.owner,
             clock=self._clock,
-            chance=chance if chance is not None else np.random.default_rng(),
+            chance=self.chance.spawn(1)[0],
             log=log if log is not None else open_log(LogSettings(format="console"), sys.stderr),
         )
         self._wake = asyncio.Event()
-        self._refresh_at_ms = self._idled_ms = 0
+        self._refresh_at_ms = self._tell_at_ms = self._idled_ms = 0
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -99,7 +101,7 @@ class Crawler(CrawlerHooks):
         ExceptionGroup, of a NodeFault for a `sample` that hangs, or of what a hook of one's own raises.
         """
         await self.game.begin()
-        self._refresh_at_ms = self._clock.now_ms() + self.settings.refresh_ms
+        self._refresh_at_ms = self._tell_at_ms = self._clock.now_ms() + self.settings.refresh_ms
         self.on_start()
         until_ms = None if for_ms is None else self._clock.now_ms() + for_ms
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sample")
@@ -180,7 +182,8 @@ class Crawler(CrawlerHooks):
         now_ms = self._clock.now_ms()
         done = await self.game.asked("refresh", self.game.refresh()) is not None
         self._refresh_at_ms = now_ms + (self.settings.refresh_ms if done else ASK_AGAIN_MS)
-        if done:
+        if done and now_ms >= self._tell_at_ms:
+            self._tell_at_ms = self._refresh_at_ms
             self.game.record(self.game.crawling())
 
     async def _idle(self, forecasting: Forecasting) -> None:

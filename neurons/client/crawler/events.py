@@ -20,7 +20,7 @@ class CrawlStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crawling(Event):
-    """How it goes, at every refresh. batches: submitted.  failed: samples.  earned: since the start, in points."""
+    """How it goes, now and then. batches: submitted.  failed: samples.  earned: since the start, in points."""
 
     playing: int
     resting: int
