@@ -1,10 +1,10 @@
 """Between messages and bytes: the only reader of the generated protobuf modules.
 
 A dataclass in `protocol/messages` and its protobuf message have the same field names, so one table of pairs
-(`wire_types.py`) is the whole mapping; a test holds the two sides together. A field that holds one of several parts is a `oneof` of
-its name. Bodies may carry fields that this version does not
-know (they are ignored and stay covered by the signature). What does not parse, lacks a required part or breaks
-a bound raises Malformed and names the field; no error of the library leaves this module.
+(`wire_types.py`) is the whole mapping; a test holds the two sides together. A field that holds one of several parts is
+a `oneof` of its name. Bodies may carry fields that this version does not know (they are ignored and stay covered by the
+signature). What does not parse, lacks a required part or breaks a bound raises Malformed and names the field; no error
+of the library leaves this module.
 """
 
 from __future__ import annotations

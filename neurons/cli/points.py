@@ -36,6 +36,9 @@ def leaderboard(
         str, typer.Option(metavar="OWNER", help="With --category: only on the streams of this key.")
     ] = "",
     month: Annotated[str, typer.Option(metavar="YYYY-MM", help="With --category: only in this month.")] = "",
+    half_life: Annotated[
+        int, typer.Option(min=0, max=36_525, metavar="DAYS", help="After so many days points count half; 0: for ever.")
+    ] = 0,
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many places.")] = 20,
     full: Full = False,
     as_json: AsJson = False,
@@ -53,7 +56,9 @@ def leaderboard(
 
     async def ask(reader: StreamReader) -> tuple[BoardLine, ...]:
         whose = (await find_owner(reader, sponsor)).hex() if sponsor else ""
-        return await reader.board(stream=name, delay=delay, category=category, sponsor=whose, month=month)
+        return await reader.board(
+            stream=name, delay=delay, category=category, sponsor=whose, month=month, half_life_days=half_life
+        )
 
     told = look(asking, ask)[:limit]
     if as_json:
@@ -144,7 +149,9 @@ def show_transactions(told: Sequence[TransactionLine]) -> None:
     ]
     columns = ("settled (UTC)", "stream", "delay>", "value>", "points>", "close>", "density>", "rule")
     console().print(table("Settlements, newest first", columns, rows))
-    console().print("close: scenarios near the value, of all. density: their share of all, by the width of that window.")
+    console().print(
+        "close: scenarios near the value, of all. density: their share of all, by the width of that window."
+    )
 
 
 @with_options(Asking)

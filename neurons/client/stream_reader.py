@@ -164,10 +164,19 @@ class StreamReader(Reader):
         return low, high
 
     async def board(
-        self, *, stream: str = "", delay: int = 0, category: str = "", sponsor: str = "", month: str = ""
+        self,
+        *,
+        stream: str = "",
+        delay: int = 0,
+        category: str = "",
+        sponsor: str = "",
+        month: str = "",
+        half_life_days: int = 0,
+        since_day: int = 0,
     ) -> tuple[BoardLine, ...]:
         """A leaderboard, best first; empty or 0 counts everything, see `BoardQuestion`. sponsor: a hotkey in hex."""
-        return (await self._told(BoardQuestion(stream, delay, category, sponsor, month), BoardAnswer)).places
+        question = BoardQuestion(stream, delay, category, sponsor, month, half_life_days, since_day)
+        return (await self._told(question, BoardAnswer)).places
 
     async def balance(self, owner: Hotkey | None = None) -> BalanceAnswer:
         """What a key has and how much of it it can lose; one's own unless another is named."""

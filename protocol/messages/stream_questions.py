@@ -7,12 +7,15 @@ whose key signs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from protocol.errors import Malformed
 from protocol.messages.checks import MAX_ROWS, finite, positive, sized, text
 from protocol.messages.header import Purpose
 from protocol.units import HOTKEY_BYTES, Hotkey
+
+MAX_DAYS: Final = 36_525
+"""Of a board's memory: a century."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class BoardQuestion:
 
     With a category it is a sponsor's board (sponsor: its hotkey in hex, month: "2026-11"), else that of a stream and a
     delay in seconds.
+    half_life_days: after so many days an amount counts half, 0: for ever whole.  since_day: what was earned before that
+    day (at_ms // 86,400,000) does not count.
     """
 
     stream: str = ""
@@ -70,6 +75,13 @@ class BoardQuestion:
     category: str = ""
     sponsor: str = ""
     month: str = ""
+    half_life_days: int = 0
+    since_day: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("half_life_days", "since_day"):
+            if not 0 <= getattr(self, name) <= MAX_DAYS:
+                raise Malformed(f"{name} must be 0 to {MAX_DAYS}", field=name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from protocol.keys import SigningKey
 from protocol.messages import ALL_STREAMS, SettlementNews, StreamNews, stream_topic
 from protocol.rules.points import POINTS
 from protocol.rules.succession import hand_over, revoke
-from protocol.units import SECOND_MS
+from protocol.units import DAY_MS, SECOND_MS
 from tests.support.failing_store import FailingStore, full_while
 from tests.support.named_keys import name_nonce
 from tests.support.sample_database import QUICK
@@ -85,6 +85,7 @@ def test_a_value_is_published_predicted_settled_and_told() -> None:
         assert balances["near"] > 0 > balances["far"]
         [best, *_] = await near.board(stream="cop.json", delay=70)
         assert (near.hotkey, balances["near"]) == (best.owner, best.score_micros)
+        assert () == await near.board(stream="cop.json", delay=70, since_day=world.clock.now_ms() // DAY_MS + 1)
         [line] = await near.transactions()
         assert ("cop.json", 70, balances["near"]) == (line.stream, line.delay, line.amount_micros)
         assert [("70::cop.json", balances["near"])] == [(p.horizon, p.amount_micros) for p in await near.performance()]

@@ -115,7 +115,9 @@ READS: Final[tuple[tuple[m.StreamQuestion, m.StreamAnswer], ...]] = (
     (m.LagsQuestion("cop.json", 5, ANCHOR_MS), m.LagsAnswer((m.LagLine(ANCHOR_MS, ANCHOR_MS, b"3.25"),))),
     (m.CdfQuestion("cop.json", 70, "", (3.0, 3.5)), m.CdfAnswer(7, (3.0, 3.5), (0.25, 0.75))),
     (
-        m.BoardQuestion(category="regular", sponsor=MINER.hotkey.hex(), month="2025-10"),
+        m.BoardQuestion(
+            category="regular", sponsor=MINER.hotkey.hex(), month="2025-10", half_life_days=30, since_day=20_000
+        ),
         m.BoardAnswer((m.BoardLine(MINER.hotkey, Micros(-42), "Shammy Llama"),)),
     ),
     (m.BalanceQuestion(MINER.hotkey), m.BalanceAnswer(Micros(-5), Micros(-4_096_000_000), 12, "Shammy Llama")),

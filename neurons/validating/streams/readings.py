@@ -20,7 +20,7 @@ from protocol.rules.memorable import name_code, shown_names
 from protocol.rules.stream_book.effects import Said
 from protocol.rules.stream_names import horizon_name, split_horizon_name
 from protocol.rules.stream_records import NoticeKind, transactions_of
-from protocol.rules.stream_standings import Board, BoardKey, Category, Contest
+from protocol.rules.stream_standings import Board, BoardKey, Category, Contest, Memory
 from protocol.rules.stream_values import Lag
 from protocol.rules.streams import Stream, state_of
 from protocol.units import Hotkey, Micros, UnixMs
@@ -83,7 +83,8 @@ class StreamReadings:
 
     async def board(self, asked: m.BoardQuestion, _: Hotkey, now_ms: UnixMs) -> m.BoardAnswer:
         """A leaderboard, with the names that its keys have."""
-        places = self.keeper.book.tallies.leaderboard(_board(asked), now_ms, rows=MAX_ROWS)
+        memory = Memory(asked.half_life_days or None, asked.since_day)
+        places = self.keeper.book.tallies.leaderboard(_board(asked), now_ms, memory=memory, rows=MAX_ROWS)
         codes = {owner: self._code(owner) for owner, _ in places}
         shown = shown_names(codes.values())
         return m.BoardAnswer(

@@ -222,18 +222,22 @@ class CdfQuestion(_message.Message):
     def __init__(self, name: _Optional[str] = ..., delay: _Optional[int] = ..., form: _Optional[str] = ..., values: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class BoardQuestion(_message.Message):
-    __slots__ = ("stream", "delay", "category", "sponsor", "month")
+    __slots__ = ("stream", "delay", "category", "sponsor", "month", "half_life_days", "since_day")
     STREAM_FIELD_NUMBER: _ClassVar[int]
     DELAY_FIELD_NUMBER: _ClassVar[int]
     CATEGORY_FIELD_NUMBER: _ClassVar[int]
     SPONSOR_FIELD_NUMBER: _ClassVar[int]
     MONTH_FIELD_NUMBER: _ClassVar[int]
+    HALF_LIFE_DAYS_FIELD_NUMBER: _ClassVar[int]
+    SINCE_DAY_FIELD_NUMBER: _ClassVar[int]
     stream: str
     delay: int
     category: str
     sponsor: str
     month: str
-    def __init__(self, stream: _Optional[str] = ..., delay: _Optional[int] = ..., category: _Optional[str] = ..., sponsor: _Optional[str] = ..., month: _Optional[str] = ...) -> None: ...
+    half_life_days: int
+    since_day: int
+    def __init__(self, stream: _Optional[str] = ..., delay: _Optional[int] = ..., category: _Optional[str] = ..., sponsor: _Optional[str] = ..., month: _Optional[str] = ..., half_life_days: _Optional[int] = ..., since_day: _Optional[int] = ...) -> None: ...
 
 class BalanceQuestion(_message.Message):
     __slots__ = ("owner",)
