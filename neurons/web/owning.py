@@ -12,6 +12,7 @@ from neurons.web.parts import GatewayParts, Page
 from neurons.web.problems import UnknownWriteKey
 from neurons.web.shapes import Json
 from protocol.messages import BalanceAnswer, NoticeLine
+from protocol.rules.stream_names import check_delay, full_name
 from protocol.units import Micros
 
 
@@ -59,6 +60,16 @@ async def active(parts: GatewayParts, asked: Asked) -> Json:
     return await _active(parts, await parts.door.visitor(asked.subject))
 
 
+async def predictions(parts: GatewayParts, asked: Asked) -> Json:
+    """GET /predictions/NAME {write_key, delay}: what stands, of one's own stream everybody's, else one's own."""
+    return await _scenarios(parts, asked, judged=False)
+
+
+async def samples(parts: GatewayParts, asked: Asked) -> Json:
+    """GET /samples/NAME {write_key, delay}: what has left quarantine, and a value would meet now."""
+    return await _scenarios(parts, asked, judged=True)
+
+
 async def home(parts: GatewayParts, asked: Asked) -> Json:
     """The key's home: all of it, the newest ten of each."""
     visitor = await parts.door.visitor(asked.subject)
@@ -99,9 +110,17 @@ PAGES: Final[Mapping[str, Page]] = {
 """By the first part of the address; the key is the second."""
 
 
+async def _scenarios(parts: GatewayParts, asked: Asked, *, judged: bool) -> Json:
+    delays = parts.params.streams.delays
+    delay = check_delay(asked.whole("delay", delays[0]), delays)
+    visitor = await parts.door.visitor(asked.text("write_key"))
+    return shapes.tickets(await visitor.writer.predictions(full_name(asked.subject), delay, judged=judged))
+
+
 async def _active(parts: GatewayParts, visitor: Visitor) -> list[str]:
-    """From the key's log: what was submitted, withdrawn, and taken from the bankrupt."""
+    """From what stands, and from the key's log: what was submitted, withdrawn, and taken from the bankrupt."""
     log: tuple[NoticeLine, ...] = (*await visitor.writer.confirms(), *await visitor.writer.warnings())
     visitor.taking_part.learn(log)
     live = {one.name: one.created_at_ms for one in await parts.listing.streams()}
-    return visitor.taking_part.horizons(now_ms=parts.clock.now_ms(), streams=live)
+    standing = set(await visitor.writer.taking_part())
+    return visitor.taking_part.horizons(now_ms=parts.clock.now_ms(), standing=standing, streams=live)

@@ -22,6 +22,7 @@ from protocol.messages import (
     NoticeLine,
     Percentile,
     PerformanceLine,
+    PredictionLine,
     TransactionLine,
 )
 from protocol.params import NetworkParams
@@ -174,6 +175,11 @@ def error(problem: AuguryError) -> Json:
     """A refusal, for people and for programs."""
     limits = {name: str(one) for name, one in problem.fields.items() if name in ("field", "limit", "reason")}
     return {"success": False, "error": problem.public, "code": problem.code, **limits}
+
+
+def tickets(lines: Iterable[PredictionLine]) -> Json:
+    """Scenarios as `rank::owner` -> value, the rank among the owner's own."""
+    return {f"{rank}::{line.owner.hex()}": one for line in lines for rank, one in enumerate(line.values)}
 
 
 def shortened(shown: Json, most: int = SHORT) -> Json:

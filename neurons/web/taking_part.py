@@ -1,15 +1,15 @@
-"""On which horizons a key takes part, from what its log says: a submission counts once it has left quarantine.
+"""Where a key takes part, as the clients count: from when a submission left quarantine until a withdrawal did.
 
     submitted at t ........ delay ........ active ........ withdrawn at u ........ delay ........ not active
 
-The log is read whenever it is asked for and keeps its newest lines only, so what was learnt from it stays here: a
-few instants a horizon, however often its scenarios were replaced.
+The validator says what stands; when it came and went the key's log says, of which only the newest lines are kept. So
+what was learnt from it stays here: a few instants a horizon, however often its scenarios were replaced.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -60,20 +60,28 @@ class TakingPart:
             self._words.setdefault((word.name, word.delay), []).append(word)
         self._words = {horizon: _taking_turns(words) for horizon, words in self._words.items()}
 
-    def horizons(self, *, now_ms: int, streams: Mapping[str, UnixMs]) -> list[str]:
+    def horizons(
+        self, *, now_ms: int, standing: Collection[tuple[str, int]], streams: Mapping[str, UnixMs]
+    ) -> list[str]:
         """Where the key takes part, such as "70::cop.json", in the order of streams and delays.
 
-        streams: live ones, with when each was created; what was said to an earlier stream of a name counts no more.
+        standing: (name, delay) of everything of the key's that is neither withdrawn nor forgotten, quarantined or not,
+        as the validator says; what the log knows nothing of is older than it.  streams: live ones, with when each was
+        created; what was said to an earlier stream of a name counts no more.
         """
-        active = []
-        for (name, delay), words in sorted(self._words.items()):
-            since_ms = streams.get(name)
-            said = [
-                one for one in words if one.counts_from_ms <= now_ms and since_ms is not None and one.at_ms >= since_ms
-            ]
-            if said and not said[-1].is_withdrawal:
-                active.append(horizon_name(name, delay))
-        return active
+        unknown = [horizon for horizon in standing if horizon not in self._words]
+        known = [horizon for horizon in self._words if self._is_active(horizon, now_ms, horizon in standing, streams)]
+        return [horizon_name(name, delay) for name, delay in sorted(unknown + known)]
+
+    def _is_active(
+        self, horizon: tuple[str, int], now_ms: int, is_standing: bool, streams: Mapping[str, UnixMs]
+    ) -> bool:
+        since_ms, words = streams.get(horizon[0]), self._words[horizon]
+        if since_ms is None:
+            return False
+        counting = [one for one in words if one.counts_from_ms <= now_ms and one.at_ms >= since_ms]
+        submitted = bool(counting) and not counting[-1].is_withdrawal
+        return submitted and (is_standing or words[-1].is_withdrawal)
 
 
 def _taking_turns(words: Iterable[Word]) -> list[Word]:

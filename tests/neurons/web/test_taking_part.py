@@ -18,8 +18,8 @@ def said(operation: str, at_s: int, *, name: str = NAME, delay: int = DELAY) -> 
     return NoticeLine(operation, UnixMs(at_s * 1_000), f"name {name}, delay {delay}, values 0.1, 0.2")
 
 
-def horizons(part: TakingPart, at_s: int, streams=STREAMS) -> list[str]:
-    return part.horizons(now_ms=at_s * 1_000, streams=streams)
+def horizons(part: TakingPart, at_s: int, *, standing=((NAME, DELAY),), streams=STREAMS) -> list[str]:
+    return part.horizons(now_ms=at_s * 1_000, standing=standing, streams=streams)
 
 
 def test_a_submission_counts_once_it_has_left_quarantine_and_a_withdrawal_too():
@@ -41,6 +41,19 @@ def test_what_the_log_no_longer_tells_is_remembered():
     part.learn([said("submit", 100)])
     part.learn([said("submit", 500)])
     assert ["70::cop.json"] == horizons(part, 501)
+
+
+def test_what_stands_and_is_older_than_the_log_counts():
+    assert ["70::cop.json"] == horizons(TakingPart(), 0)
+    part = TakingPart()
+    part.learn([said("submit", 100, delay=310)])
+    assert ["70::cop.json"] == horizons(part, 200)
+
+
+def test_what_stands_no_more_though_nobody_withdrew_it_does_not_count():
+    part = TakingPart()
+    part.learn([said("submit", 100)])
+    assert [] == horizons(part, 10_000, standing=())
 
 
 def test_a_stream_that_is_gone_or_was_made_anew_takes_nobody_along():
@@ -69,7 +82,9 @@ def test_however_a_log_is_read_the_newest_word_that_left_quarantine_decides(log,
     part.learn(lines)
     due = sorted((when, operation) for operation, when in log if when + DELAY <= at_s)
     expected = ["70::cop.json"] if due and due[-1][1] is Operation.SUBMIT else []
-    assert expected == horizons(part, at_s)
+    newest = max(log, key=lambda one: one[1], default=(Operation.SUBMIT, 0))[0]
+    standing = ((NAME, DELAY),) if log and newest is Operation.SUBMIT else ()
+    assert expected == horizons(part, at_s, standing=standing)
 
 
 def test_somebody_who_comes_and_goes_without_end_fills_no_memory():
