@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from neurons.telemetry import Event
+
+LONGEST_REASON: Final = 160
+"""Characters of an error in a line of the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
 
 from neurons.client.crawler import events
 from neurons.client.crawler.game import Game
@@ -21,8 +20,6 @@ from neurons.ports import Clock
 from protocol.errors import NodeFault, NotFound
 from protocol.messages import RefusedPart
 from protocol.rules.stream_names import horizon_name
-
-LONGEST_REASON: Final = 300
 
 
 @dataclass
@@ -100,7 +97,7 @@ class Forecasting:
     def _record(self, sampling: Sampling) -> None:
         for key, error in sampling.failures.items():
             times = self.game.horizons.of(*key).failures
-            told = f"{type(error).__name__}: {error}"[:LONGEST_REASON]
+            told = f"{type(error).__name__}: {error}"[: events.LONGEST_REASON]
             self.game.record(events.SampleFailed(horizon=horizon_name(*key), error=told, times=times), times=times)
 
     def _submitted(

@@ -67,7 +67,8 @@ class Game:
         try:
             return await question
         except AuguryError as error:
-            self.record(events.ValidatorUnanswered(what=what, reason=f"{error.code}: {error}"))
+            reason = f"{error.code}: {error}"[: events.LONGEST_REASON]
+            self.record(events.ValidatorUnanswered(what=what, reason=reason))
             return None
 
     # Looking

@@ -22,6 +22,8 @@ class Horizons:
     by_key: dict[Key, Horizon] = field(default_factory=dict)
     played: dict[Key, None] = field(default_factory=dict)
     """In the order in which they were taken up."""
+    played_of: dict[str, dict[Key, None]] = field(default_factory=dict)
+    """The same by stream."""
     changed: set[Key] = field(default_factory=set)
     """At which something was earned or lost that nobody has looked at yet."""
 
@@ -33,8 +35,12 @@ class Horizons:
         self.by_key[horizon.key] = horizon
         if horizon.is_played:
             self.played[horizon.key] = None
-        else:
-            self.played.pop(horizon.key, None)
+            self.played_of.setdefault(horizon.name, {})[horizon.key] = None
+        elif horizon.key in self.played:
+            del self.played[horizon.key]
+            del self.played_of[horizon.name][horizon.key]
+            if not self.played_of[horizon.name]:
+                del self.played_of[horizon.name]
 
     def move(self, name: str, delay: int, move: Move, *, now_ms: int) -> Horizon:
         """The horizon after a move, which is kept. Raises ValueError (ours) for one that it cannot make."""
@@ -97,7 +103,7 @@ class Horizons:
 
     def of_stream(self, name: str) -> list[Key]:
         """The horizons of a stream that are played."""
-        return [key for key in self.played if key[0] == name]
+        return list(self.played_of.get(name, ()))
 
     def _earn(self, name: str, delay: int, earned_micros: Micros) -> None:
         horizon = self.of(name, delay)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
-from neurons.client.crawler.events import WatchBroken
+from neurons.client.crawler.events import LONGEST_REASON, WatchBroken
 from neurons.client.news import Told
 from neurons.client.stream_reader import StreamReader
 from neurons.ports import Clock
@@ -45,7 +45,7 @@ async def follow(
                 hear(told.message)
             reason = "the validator ended it"
         except AuguryError as error:
-            reason = f"{error.code}: {error}"
+            reason = f"{error.code}: {error}"[:LONGEST_REASON]
         finally:
             if isinstance(news, AsyncGenerator):
                 await news.aclose()
