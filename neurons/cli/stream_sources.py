@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final, TypeVar
 
 from neurons.assembly import PRESETS, clock_of, key_of
@@ -13,6 +14,8 @@ from neurons.cli.name_files import name_path, read_name_file
 from neurons.cli.where import Asking
 from neurons.client import StreamReader, StreamWriter
 from protocol.errors import InvalidSetting, NotFound
+from protocol.params import StreamLimits
+from protocol.rules.memorable import MIN_LETTERS
 from protocol.units import HOTKEY_BYTES, Hotkey
 
 T = TypeVar("T")
@@ -31,22 +34,29 @@ async def stream_reader(asking: Asking) -> AsyncIterator[StreamReader]:
 
 @asynccontextmanager
 async def stream_writer(asking: Asking) -> AsyncIterator[StreamWriter]:
-    """The same, to act on: under the memorable name that lies beside the key file, if one does.
+    """The same, to publish to: under the memorable name that lies beside the key file, if one does.
 
-    Raises InvalidSetting or KeyFileError, also for a name file that belongs to another key.
+    Raises InvalidSetting for a name that is too short to publish, and KeyFileError, also for another key's name file.
     """
     settings = asking.settings()
-    peer, key = asking.peer(settings), key_of(settings)
-    found = read_name_file(name_path(settings.key_path), key.hotkey).best
-    writer = StreamWriter(
-        peer,
-        key,
-        params=PRESETS[settings.params],
-        clock=clock_of(settings),
-        name_nonce=None if found is None else found.nonce,
-    )
-    async with writer:
+    peer, key, params = asking.peer(settings), key_of(settings), PRESETS[settings.params]
+    search = read_name_file(name_path(settings.key_path), key.hotkey)
+    nonce = None if search.best is None else search.best.nonce
+    async with StreamWriter(peer, key, params=params, clock=clock_of(settings), name_nonce=nonce) as writer:
+        if search.difficulty + params.streams.letters_given < params.streams.stream_difficulty:
+            await _require_known(writer, settings.key_path, params.streams)
         yield writer
+
+
+async def _require_known(writer: StreamWriter, key_file: Path, limits: StreamLimits) -> None:
+    """A key that follows another has that one's name, and none beside its file. Raises InvalidSetting without one."""
+    if (await writer.balance()).difficulty < limits.stream_difficulty:
+        letters = max(MIN_LETTERS, limits.stream_difficulty - limits.letters_given)
+        raise InvalidSetting(
+            f"publishing takes a name of {letters} letters, and none lies beside {key_file}: "
+            f"augury keys mine --file {key_file} --difficulty {letters}",
+            limit=letters,
+        )
 
 
 def look(asking: Asking, question: Callable[[StreamReader], Awaitable[T]]) -> T:

@@ -68,6 +68,7 @@ def topics_of(wanted: Sequence[str], settings: MinerSettings) -> list[str]:
     """
     from neurons.assembly import PRESETS
     from protocol.messages import ALL_STREAMS, stream_topic
+    from protocol.rules.stream_names import full_name
 
     series = [one.name for one in settings.series]
     challenges = [challenge.name for challenge in PRESETS[settings.params].challenges]
@@ -79,7 +80,7 @@ def topics_of(wanted: Sequence[str], settings: MinerSettings) -> list[str]:
     topics = []
     for one in wanted:
         if one.startswith(f"{STREAMS}/"):
-            topics.append(stream_topic(one.partition("/")[2]))
+            topics.append(stream_topic(full_name(one.partition("/")[2])))
             continue
         if one not in groups and not one.startswith((f"{CLOSES}/", f"{ROUNDS}/")):
             known = [*groups[CLOSES], *groups[ROUNDS], STREAMS, f"{STREAMS}/NAME"]

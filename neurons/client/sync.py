@@ -147,7 +147,8 @@ class SyncStreamReader(_Face):
             while (told := self.wait(_next(news), deadline_s=silence_s)) is not None:
                 yield told
         finally:
-            self.wait(_closed(news))
+            if not self._loop.is_closed():
+                self.wait(_closed(news))
 
 
 class SyncStreamWriter(SyncStreamReader):

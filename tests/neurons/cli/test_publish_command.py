@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 
+from neurons.keystore import create_key_file
+
 PRINTS = (sys.executable, "-c")
 
 
@@ -53,6 +55,18 @@ def test_refusals_and_wrong_words_are_one_sentence(town):
         assert (2, "augury: --every: '5' is no span: write 90s, 5m, 1h or 2d\n") == (span.exit_code, span.stderr)
         name = await ask("ann", "publish", "a~b", "1")
         assert (2, True) == (name.exit_code, "is no stream name" in name.stderr)
+
+    town(scenario)
+
+
+def test_a_key_without_a_name_is_told_how_to_find_one_before_anything_is_run(town, tmp_path):
+    async def scenario(node, ask):
+        create_key_file(tmp_path / "nobody.json", entropy=bytes, passphrase=None)
+        for words in (("1",), ("--every", "2s", "--count", "1", "--", "false")):
+            told = await ask("nobody", "publish", "cop", *words)
+            assert (2, "") == (told.exit_code, told.stdout)
+            assert told.stderr.startswith("augury: publishing takes a name of 6 letters, and none lies beside ")
+            assert told.stderr.endswith(f"augury keys mine --file {tmp_path / 'nobody.json'} --difficulty 6\n")
 
     town(scenario)
 

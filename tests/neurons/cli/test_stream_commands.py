@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
+from neurons.client import StreamWriter
+from neurons.peers_file import read_validators_file
 from protocol.messages import MAX_ROWS
-from tests.support.stream_town import VALUES
+from tests.support.stream_town import PARAMS, VALUES
 from tests.support.world import signing_key
 
 ANN, NEAR, FAR = (signing_key(name).hotkey.hex() for name in ("ann", "near", "far"))
@@ -67,6 +70,19 @@ def test_a_live_picture_follows_each_value(town):
         assert "cop.json, 70 s ahead" in live
         empty = printed(await ask("far", "cdf", "nowhere", "--delay", "70", "--live", "--count", "1"))
         assert "nowhere.json, 70 s ahead: there is no such stream" in empty
+
+    town(scenario)
+
+
+def test_news_of_one_stream_are_watched_by_its_name(town, tmp_path):
+    async def scenario(node, ask):
+        watching = asyncio.create_task(ask("far", "watch", "streams/cop", "--count", "1"))
+        [validator] = read_validators_file(tmp_path / "validators.txt")
+        async with StreamWriter(validator, signing_key("ann"), params=PARAMS, clock=node.keeper.clock) as ann:
+            while not watching.done():
+                await ann.publish("cop.json", 12.25)
+                await asyncio.wait({watching}, timeout=1.1)
+        assert printed(watching.result()).endswith("'12.25'\n")
 
     town(scenario)
 
