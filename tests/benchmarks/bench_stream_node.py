@@ -112,7 +112,9 @@ class Load:
     def __post_init__(self) -> None:
         self.names = [f"s{number}.json" for number in range(self.streams)]
         self.publishers = [SigningKey(bytes([1, number]) + bytes(30)) for number in range(PUBLISHERS)]
-        self.predictors = [SigningKey(bytes([2, number]) + bytes(30)) for number in range(self.owners)]
+        self.predictors = [
+            SigningKey(bytes([2, *number.to_bytes(2, "big")]) + bytes(29)) for number in range(self.owners)
+        ]
         self.values = np.zeros(self.streams)
 
     def sealed(self, key: SigningKey, message: Message, at_ms: int = 0) -> Due:
@@ -154,10 +156,20 @@ class Load:
     def minute(self, number: int) -> list[Due]:
         """A minute's requests, in the order of their arrival."""
         due = self.values_only()
+        due += self.batches_of(self.predictors[number % ONE_IN :: ONE_IN])
+        return sorted(due, key=lambda one: one.at_ms)
+
+    def everybody(self) -> list[Due]:
+        """Every owner's scenarios for every horizon."""
+        return self.batches_of(self.predictors)
+
+    def batches_of(self, predictors: list[SigningKey]) -> list[Due]:
+        """All horizons of all streams, by each of these, spread over a minute."""
+        due = []
         horizons = [(place, horizon_name(name, delay)) for place, name in enumerate(self.names) for delay in DELAYS]
         batches = [
             (key, horizons[start : start + ROWS_A_BATCH])
-            for key in self.predictors[number % ONE_IN :: ONE_IN]
+            for key in predictors
             for start in range(0, len(horizons), ROWS_A_BATCH)
         ]
         for turn, (key, some) in enumerate(batches):
@@ -167,7 +179,7 @@ class Load:
                 "samples", "", b"", answer_of(rows), tuple(horizon for _, horizon in some), self.next_sequence()
             )
             due.append(self.sealed(key, submit, turn * MINUTE_MS // len(batches)))
-        return sorted(due, key=lambda one: one.at_ms)
+        return due
 
     def reads(self, readers: int, seconds: int) -> list[Due]:
         """What so many readers ask, five times a second each."""
