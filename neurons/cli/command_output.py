@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio.subprocess import PIPE, Process
+import os
+import signal
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from protocol.errors import InvalidRequest
@@ -21,12 +24,14 @@ class CommandFailed(Exception):
 async def output_of(words: Sequence[str]) -> str | None:
     """What a command prints on standard output, without the blanks around it; None for nothing.
 
-    words: the program and its arguments; one word with blanks in it is run by the shell. What it says on standard error
-    stays there. It is killed when whoever waits for it is cancelled.
+    words: the program and its arguments; one word with blanks in it is run by the shell. It has nothing to read, and
+    what it says on standard error stays there. Whoever waits and is cancelled kills it, with all that it started.
     Raises CommandFailed, and OSError for a program that is not there.
     """
     has_shell = len(words) == 1 and len(words[0].split()) > 1
-    process = await asyncio.create_subprocess_exec(*(SHELL if has_shell else ()), *words, stdout=PIPE)
+    process = await asyncio.create_subprocess_exec(
+        *(SHELL if has_shell else ()), *words, stdin=DEVNULL, stdout=PIPE, start_new_session=True
+    )
     try:
         printed = await _read(process)
         code = await process.wait()
@@ -42,7 +47,8 @@ def checked_value(text: str, *, anything: bool) -> str:
 
     Raises InvalidRequest (whoever printed it).
     """
-    if not anything and read_value(text).kind is not ValueKind.SCALAR:
+    is_number = read_value(text).kind is ValueKind.SCALAR
+    if not (is_number or anything):
         raise InvalidRequest(f"{text[:60]!r} is no number; --any takes lists, objects and text too", field="value")
     return text
 
@@ -58,7 +64,8 @@ async def _read(process: Process) -> bytes:
 
 
 async def _end(process: Process) -> None:
-    if process.returncode is None:
-        process.kill()
-        async with asyncio.timeout(KILLED_WITHIN_S):
-            await process.wait()
+    """Nothing of it is left: it leads a group of its own, which whatever it started belongs to."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    async with asyncio.timeout(KILLED_WITHIN_S):
+        await process.communicate()

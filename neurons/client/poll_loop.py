@@ -235,7 +235,7 @@ class Poll(ABC):
             raise InvalidRequest("the last reading is still under way", field="func")
         loop = asyncio.get_running_loop()
         is_async = inspect.iscoroutinefunction(self._func)
-        reading = asyncio.ensure_future(self._func()) if is_async else loop.run_in_executor(None, self._func)
+        reading = asyncio.ensure_future(self._func()) if is_async else loop.run_in_executor(None, self._called)
         self._under_way = reading
         try:
             async with self._clock.timeout(self._limit_ms):
@@ -247,6 +247,13 @@ class Poll(ABC):
         finally:
             if is_async:
                 reading.cancel()
+
+    def _called(self) -> Any:
+        """The plain function's value. A future cannot carry StopIteration, which an exhausted `next` raises."""
+        try:
+            return self._func()
+        except StopIteration as error:
+            raise InvalidRequest("the function ran out of values", field="func") from error
 
     async def _touched(self, result: PollResult) -> PollResult:
         """The result, when the streams were touched; what was never published cannot be, and need not."""

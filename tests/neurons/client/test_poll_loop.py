@@ -59,7 +59,7 @@ def test_nothing_to_publish_lets_the_stream_live_on() -> None:
     played(scenario)
 
 
-@pytest.mark.parametrize("wrong", [ValueError("no signal"), float("nan"), "inf", object(), [1.0, "x"], SystemError()])
+@pytest.mark.parametrize("wrong", [ValueError("no signal"), float("nan"), "inf", object(), [1.0, "x"], StopIteration()])
 def test_a_function_that_fails_or_returns_nonsense_is_told_and_counted_and_ends_nothing(wrong: object) -> None:
     async def scenario(writer: BookPublisher) -> None:
         results = []
@@ -67,7 +67,7 @@ def test_a_function_that_fails_or_returns_nonsense_is_told_and_counted_and_ends_
         poll = MicroPoll(feed, MINUTE_MS, name=NAME, writer=writer, clock=writer.clock, tell=results.append)
         await poll.run(times=3)
         assert [Outcome.PUBLISHED, Outcome.FAILED, Outcome.PUBLISHED] == [one.outcome for one in results]
-        assert type(wrong).__name__ in results[1].why or "value" in results[1].why or "number" in results[1].why
+        assert any(word in results[1].why for word in (type(wrong).__name__, "value", "number"))
         assert [START_MS + MINUTE_MS] == [at_ms for at_ms, _ in writer.touched]
         assert (2, 1) == (poll.counts.published, poll.counts.failed)
 
