@@ -11,8 +11,9 @@ import pytest
 from neurons.client import StreamWriter
 from neurons.peers_file import ListedValidator
 from neurons.ports import PeerUnreachable
+from neurons.validating.streams import acts
 from neurons.validating.streams.rows import taken_back
-from protocol.errors import InvalidRequest, KeyEnded, NotFound
+from protocol.errors import InvalidRequest, KeyEnded, NotFound, Overloaded
 from protocol.keys import SigningKey
 from protocol.messages import ALL_STREAMS, SettlementNews, StreamNews, stream_topic
 from protocol.rules.points import POINTS
@@ -224,5 +225,30 @@ def test_a_successor_has_the_balance_and_the_old_key_nothing_to_say() -> None:
         await after.end_key(revoke(PARAMS.network, new, issued_at_ms=world.clock.now_ms()))
         with pytest.raises(KeyEnded):
             await after.touch("cop.json")
+
+    play(scenario)
+
+
+def test_only_a_key_that_is_known_can_be_handed_over_and_names_have_a_bound(monkeypatch) -> None:
+    async def scenario(world: World) -> None:
+        stranger, other, ann = signing_key("stranger"), signing_key("other"), writer(world, "ann")
+        statement = hand_over(PARAMS.network, stranger, other, issued_at_ms=world.clock.now_ms())
+        with pytest.raises(InvalidRequest, match="nothing to hand over"):
+            await ann.end_key(statement)
+        monkeypatch.setattr(acts, "MOST_NAMES", 0)
+        with pytest.raises(Overloaded):
+            await writer(world, "bob").take_name(name_nonce(signing_key("bob"), LETTERS))
+
+    play(scenario)
+
+
+def test_an_act_that_changes_nothing_leaves_no_evidence() -> None:
+    async def scenario(world: World) -> None:
+        ann = writer(world, "ann")
+        first = await ann.take_name(name_nonce(signing_key("ann"), LETTERS))
+        again = await ann.take_name(name_nonce(signing_key("ann"), LETTERS))
+        store = world.validator_store
+        assert await store.stream_evidence(first.receipt.evidence_sha256) is not None
+        assert await store.stream_evidence(again.receipt.evidence_sha256) is None
 
     play(scenario)

@@ -13,7 +13,7 @@ from protocol import messages as m
 from protocol.admission import Admitted
 from protocol.answers import answer_array
 from protocol.envelope import request_key
-from protocol.errors import InvalidRequest
+from protocol.errors import InvalidRequest, Overloaded
 from protocol.keys import SigningKey
 from protocol.messages import NO_ROUND, Percentile, Receipt, RefusedPart, StreamActReply, StreamActRequest, SubmitReply
 from protocol.receipts import sign_receipt
@@ -28,9 +28,12 @@ from protocol.units import DAY_MS, HOUR_MS, Digest, Hotkey, UnixMs
 SAMPLES: Final = "samples"
 """The kind of a `SubmitRequest` that carries scenarios."""
 ACTS_KEPT_MS: Final = 14 * DAY_MS
-"""How long the signed envelope of an act is kept as evidence."""
-SCENARIOS_KEPT_MS: Final = 4 * HOUR_MS
-"""And that of scenarios, of which there are a thousand times as many: longer than the longest quarantine."""
+"""How long the signed envelope of an act that others rely on is kept as evidence."""
+OFTEN_KEPT_MS: Final = 4 * HOUR_MS
+"""And that of scenarios and of acts that may come fifty times a second: longer than the longest quarantine."""
+RELIED_ON: Final = (m.Publish, m.TransferPoints, m.TakeName, m.EndKey)
+MOST_NAMES: Final = 1_000_000
+"""Keys whose name is known: a name of six letters costs a core four milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,9 @@ class Acts:
             effects, rows, parts = decide(asked, request.act)
             receipt = self._receipt(admitted, now_ms)
             reply = StreamActReply(receipt, percentiles=_percentiles(effects), refused=(*parts, *_refused(effects)))
-            return Decided(effects, reply, replace(rows, evidence=(_evidence(admitted, now_ms, ACTS_KEPT_MS),)))
+            kept_ms = ACTS_KEPT_MS if isinstance(request.act, RELIED_ON) else OFTEN_KEPT_MS
+            evidence = (_evidence(admitted, now_ms, kept_ms),) if _changes(effects, rows) else ()
+            return Decided(effects, reply, replace(rows, evidence=evidence))
 
         return decided
 
@@ -68,7 +73,7 @@ class Acts:
             if submissions:
                 effects = keeper.book.submit(submissions, owner, sequence=request.sequence, now_ms=now_ms)
             reply = SubmitReply(self._receipt(admitted, now_ms), (*unnamed, *_refused(effects)))
-            kept = (_evidence(admitted, now_ms, SCENARIOS_KEPT_MS),) if effects.said else ()
+            kept = (_evidence(admitted, now_ms, OFTEN_KEPT_MS),) if effects.said else ()
             return Decided(effects, reply, StreamChange(evidence=kept))
 
         return decided
@@ -160,7 +165,10 @@ def _transfer(asked: _Asked, act: m.TransferPoints) -> _Outcome:
 def _take_name(asked: _Asked, act: m.TakeName) -> _Outcome:
     """The name belongs to the first key of a line: a nonce is searched for that one."""
     name = require_difficulty(asked.owner, int.from_bytes(act.nonce, "big"), MIN_LETTERS)
-    given = asked.keeper.book.state.limits.letters_given
+    state = asked.keeper.book.state
+    if asked.owner.hex() not in state.letters and len(state.letters) >= MOST_NAMES:
+        raise Overloaded(f"this validator knows {MOST_NAMES} names already", limit=MOST_NAMES)
+    given = state.limits.letters_given
     letters = 0 if name is None else name.difficulty + given
     effects = asked.keeper.book.recognise(asked.owner, letters, now_ms=asked.now_ms)
     names = (NameRow(asked.owner, act.nonce, letters),) if effects.letters else ()
@@ -170,6 +178,8 @@ def _take_name(asked: _Asked, act: m.TakeName) -> _Outcome:
 def _end_key(asked: _Asked, act: m.EndKey) -> _Outcome:
     keeper = asked.keeper
     statement = Succession(asked.acts.network, act.before, act.after, act.issued_at_ms, act.consent, act.acceptance)
+    if act.before not in asked.acts.taken() and keeper.owner_of(act.before).hex() not in keeper.book.state.letters:
+        raise InvalidRequest("nobody knows this key here: it has nothing to hand over", field="before")
     histories = {*asked.acts.taken(), *(Hotkey(bytes.fromhex(owner)) for owner in keeper.book.state.letters)}
     known = take_in(keeper.successions, statement, network=asked.acts.network, taken=histories)
     new = () if known is keeper.successions else (statement,)
@@ -189,6 +199,11 @@ _DECISIONS: Final[Mapping[type, Callable[[_Asked, Any], _Outcome]]] = {
     m.TakeName: _take_name,
     m.EndKey: _end_key,
 }
+
+
+def _changes(effects: Effects, rows: StreamChange) -> bool:
+    """Whether an act did anything that is kept."""
+    return bool(rows) or effects != Effects(effects.at_ms)
 
 
 def _only(effects: Effects) -> _Outcome:
