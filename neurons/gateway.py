@@ -48,10 +48,19 @@ def validator_of(settings: GatewaySettings) -> ListedValidator:
 
 
 def admission_of(settings: GatewaySettings) -> Admission:
-    """Whom the settings let in. Raises KeyFileError (ours) for a passphrase file that cannot be read."""
+    """Whom the settings let in.
+
+    Raises KeyFileError (ours) for a passphrase file that cannot be read, and InvalidSetting where hotkeys would be made
+    with nothing to seal them.
+    """
     passphrase = (
         read_passphrase(settings.passphrase_file) if settings.passphrase_file else passphrase_from_environment()
     )
+    if settings.admit_write_keys and passphrase is None and not settings.allow_unencrypted_key:
+        raise InvalidSetting(
+            "admit_write_keys: hotkeys are made for strangers; set passphrase_file to seal them",
+            setting="passphrase_file",
+        )
     return Admission(
         is_open=settings.admit_write_keys,
         difficulty=settings.admit_difficulty,
@@ -122,6 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = parse(GatewaySettings, sys.argv[1:] if arguments is None else arguments, command="gateway")
         validator_of(settings)
+        admission_of(settings)
         key = key_of(settings, ask=ask_at_terminal)
     except NodeFault as error:
         return report(error)

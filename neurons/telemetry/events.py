@@ -115,11 +115,12 @@ class PageServed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRefused(Event):
-    """A web gateway refused a request. status: HTTP's."""
+    """A web gateway refused a request. status: HTTP's.  reason: of a fault of the gateway's own, else empty."""
 
     page: str
     code: str
     status: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from neurons.telemetry import Event, PageRefused, PageServed
 from neurons.web import acting, owning, reading, shapes
 from neurons.web.asking import MAX_BODY_BYTES, read_request
 from neurons.web.parts import GatewayParts, Page
-from neurons.web.problems import COME_AGAIN, COME_AGAIN_S, http_status
+from neurons.web.problems import COME_AGAIN, COME_AGAIN_S, http_status, is_own_fault
 from protocol.errors import AuguryError, Expired, NotFound, Overloaded
 
 Record = Callable[[Event], None]
@@ -102,7 +102,8 @@ class Pages:
                 told = await self._told(route, request)
             except AuguryError as error:
                 status = http_status(error, refusals_are_403=route.refusals_are_403)
-                self._record(PageRefused(page=route.title, code=error.code, status=status))
+                reason = error.public if is_own_fault(error) else ""
+                self._record(PageRefused(page=route.title, code=error.code, status=status, reason=reason))
                 return _response(shapes.error(error), status)
             self._record(PageServed(page=route.title, seconds=time.monotonic() - started))
             return _response(told, 200)

@@ -69,6 +69,14 @@ COME_AGAIN_S: Final = 1
 _THEIRS: Final = frozenset({400, 403, 404, 409})
 
 
+OWN_FAULT: Final = "the gateway met a fault of its own, which is logged there"
+
+
+def is_own_fault(error: AuguryError) -> bool:
+    """Whether its sentence is the operator's business: it may name files."""
+    return isinstance(error, NodeFault) and not isinstance(error, PeerUnreachable)
+
+
 def http_status(error: AuguryError, *, refusals_are_403: bool = False) -> int:
     """The status of an error. refusals_are_403: for what the clients take no other refusal of."""
     status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)

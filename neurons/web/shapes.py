@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from neurons.web.door import Refusal
+from neurons.web.problems import OWN_FAULT, is_own_fault
 from neurons.web.taking_part import word_of
 from protocol.errors import AuguryError
 from protocol.messages import (
@@ -174,7 +175,8 @@ def errors(lines: Iterable[NoticeLine], refusals: Iterable[Refusal]) -> Json:
 def error(problem: AuguryError) -> Json:
     """A refusal, for people and for programs."""
     limits = {name: str(one) for name, one in problem.fields.items() if name in ("field", "limit", "reason")}
-    return {"success": False, "error": problem.public, "code": problem.code, **limits}
+    sentence = OWN_FAULT if is_own_fault(problem) else problem.public
+    return {"success": False, "error": sentence, "code": problem.code, **limits}
 
 
 def tickets(lines: Iterable[PredictionLine]) -> Json:

@@ -76,6 +76,7 @@ def test_a_hotkey_without_a_name_is_told_how_to_get_one(told, tmp_path):
         (("--validator", "nobody"), "should match pattern"),
         (("--validator", f"{'ab' * 32}@localhost:1", "--listen.host", "0.0.0.0"), "write keys may be read on the way"),
         (("--validator", f"{'ab' * 32}@localhost:1"), "hotkey.json: cannot be opened"),
+        (("--validator", f"{'ab' * 32}@localhost:1", "--admit_write_keys"), "set passphrase_file to seal them"),
     ],
 )
 def test_what_cannot_be_is_one_sentence_and_exit_code_2(told, words, sentence):
