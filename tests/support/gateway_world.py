@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +34,9 @@ from tests.support.virtual_time import START_MS
 from tests.support.world import SERIES, SeededEntropy, quiet_telemetry, signing_key
 
 ENDPOINT = "validator:1"
+NAME, HOME = "cop.json", "home"
+SCENARIOS = [2.0 + k / 1_000 for k in range(225)]
+VALUES = ",".join(map(str, SCENARIOS))
 ADA, BEN = "ada's-write-key", "ben's-write-key"
 MEMORABLE = "0000000000000000000000000001cfa3"
 """A write key whose code begins with an animal; whose, nobody has said."""
@@ -90,6 +93,13 @@ class GatewayWorld:
             _FOUND[key.hotkey] = await searched_name(key.hotkey, 6)
         self.table.add(WriteKeyEntry(write_key_digest(write_key), path, _FOUND[key.hotkey], "a test's"))
 
+    async def publish(self, *values: float, name: str = NAME, write_key: str = ADA) -> None:
+        """Values a second apart."""
+        for value in values:
+            await self.later(1)
+            answer = await self.ask("PUT", f"/live/{name}", write_key=write_key, value=value)
+            assert 200 == answer.status, answer.text
+
     def cut_off(self) -> None:
         """Nobody reaches the validator any more."""
         self.network.faults[ENDPOINT] = Faults(unreachable=True)
@@ -144,3 +154,13 @@ async def gateway_world(folder: Path, **set_: Any) -> AsyncIterator[GatewayWorld
         keeping.cancel()
         with suppress(asyncio.CancelledError):
             await keeping
+
+
+def played(scenario: Callable[[GatewayWorld], Awaitable[None]], folder: Path, **settings: Any) -> None:
+    """Plays a scenario in a world with these settings of the gateway."""
+
+    async def main() -> None:
+        async with gateway_world(folder, **settings) as world:
+            await scenario(world)
+
+    asyncio.run(main())

@@ -1,4 +1,4 @@
-"""The gateway over HTTP: what its clients ask, in their own words, and what strangers and floods get."""
+"""The gateway over HTTP: what its clients ask, in their own words, and what floods and nonsense get."""
 
 from __future__ import annotations
 
@@ -10,28 +10,10 @@ import pytest
 
 from neurons.telemetry import PageRefused
 from neurons.web.asking import MAX_BODY_BYTES, MAX_FIELDS
-from protocol.rules.stream_names import unnamed_stream
-from tests.support.gateway_world import ADA, BEN, MEMORABLE, GatewayWorld, gateway_world
+from tests.support.gateway_world import ADA, BEN, NAME, SCENARIOS, VALUES, GatewayWorld, played
 
 RECORDED = Path(__file__).parents[2] / "vectors/microprediction_requests.json"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-SCENARIOS = [2.0 + k / 1_000 for k in range(225)]
-VALUES = ",".join(map(str, SCENARIOS))
-NAME, HOME = "cop.json", "home"
-
-
-def played(scenario, folder: Path, **settings: object) -> None:
-    async def main() -> None:
-        async with gateway_world(folder, **settings) as world:
-            await scenario(world)
-
-    asyncio.run(main())
-
-
-async def publish(world: GatewayWorld, *values: float, name: str = NAME, write_key: str = ADA) -> None:
-    for value in values:
-        await world.later(1)
-        assert 200 == (await world.ask("PUT", f"/live/{name}", write_key=write_key, value=value)).status
 
 
 def test_the_clients_own_requests_are_answered_in_the_shapes_that_they_parse(tmp_path):
@@ -95,207 +77,12 @@ def test_the_clients_own_requests_are_answered_in_the_shapes_that_they_parse(tmp
 
 def test_a_count_of_n_gives_n_plus_one_lags_newest_first(tmp_path):
     async def scenario(world: GatewayWorld) -> None:
-        await publish(world, 1, 2, 3, 4)
+        await world.publish(1, 2, 3, 4)
         assert [4.0, 3.0, 2.0] == [value for _, value in (await world.ask("GET", f"/lagged/{NAME}", count=2)).told]
         assert [4.0] == [value for _, value in (await world.send("GET", f"/lagged/{NAME}?count=0")).told]
         assert [4.0, 3.0, 2.0, 1.0] == (await world.send("GET", f"/live/lagged_values::{NAME}")).told
         assert 400 == (await world.send("GET", f"/lagged/{NAME}?count=-1")).status
         assert 400 == (await world.send("GET", f"/lagged/{NAME}?count=10000")).status
-
-    played(scenario, tmp_path)
-
-
-def test_scenarios_settle_and_everything_is_told_to_the_one_who_owns_the_write_key(tmp_path):
-    async def scenario(world: GatewayWorld) -> None:
-        await publish(world, 2.0, 2.1)
-        for write_key, shift in ((ADA, 0.0), (BEN, 0.05)):
-            values = ",".join(str(one + shift) for one in SCENARIOS)
-            answer = await world.ask("PUT", f"/submit/{NAME}", write_key=write_key, delay=70, values=values)
-            assert 200 == answer.status
-        assert [] == (await world.send("GET", f"/active/{BEN}")).told
-        await world.later(70)
-        assert ["70::cop.json"] == (await world.send("GET", f"/active/{BEN}")).told
-        await publish(world, 2.1)
-        [horizon] = (performance := (await world.send("GET", f"/performance/{BEN}")).told)
-        assert "70::cop.json" == horizon
-        balance = (await world.send("GET", f"/balance/{BEN}")).told
-        assert performance[horizon] == balance != 0
-        [(when, settled)] = (await world.send("GET", f"/transactions/{BEN}")).told
-        assert balance == settled["amount"]
-        assert world.clock.now_ms() == int(when.split("-")[0])
-        for board in ("/overall", f"/leaderboards/{NAME}?delay=70", f"/live/leaderboard::70::{NAME}"):
-            assert sorted(told := (await world.send("GET", board)).told.values(), reverse=True) == list(told)
-            assert balance in told
-        assert {"70::cop.json": 2 * abs(balance)} == (await world.send("GET", "/volumes")).told
-        assert [{}, {}] == [(await world.send("GET", page)).told for page in ("/monthly", "/previous")]
-        assert 200 == (await world.send("DELETE", f"/submit/{NAME}?write_key={BEN}&delay=70")).status
-        await world.later(71)
-        assert [] == (await world.send("GET", f"/active/{BEN}")).told
-        told = [json.loads(one)["operation"] for one in (await world.send("GET", f"/confirms/{BEN}")).told]
-        assert ["cancel", "withdraw", "submit"] == told
-
-    played(scenario, tmp_path)
-
-
-def test_an_owner_reads_everybodys_scenarios_and_others_their_own(tmp_path):
-    async def scenario(world: GatewayWorld) -> None:
-        await publish(world, 2.0, 2.1)
-        await world.ask("PUT", f"/submit/{NAME}", write_key=BEN, delay=70, values=VALUES)
-        mine, all_of_it = [
-            (await world.ask("GET", f"/predictions/{NAME}", write_key=key, delay=70)).told for key in (BEN, ADA)
-        ]
-        assert SCENARIOS == sorted(mine.values())
-        assert 450 == len(all_of_it)
-        assert mine.items() <= all_of_it.items()
-        assert {} == (await world.ask("GET", f"/samples/{NAME}", write_key=BEN, delay=70)).told
-        await world.later(70)
-        assert mine == (await world.ask("GET", f"/samples/{NAME}", write_key=BEN, delay=70)).told
-        assert 403 == (await world.ask("GET", f"/samples/{NAME}", write_key="a-stranger's-key", delay=70)).status
-
-    played(scenario, tmp_path)
-
-
-def test_a_refused_submission_is_403_and_why_stands_once_in_the_errors(tmp_path):
-    async def scenario(world: GatewayWorld) -> None:
-        await publish(world, 2.0)
-        for fields in (
-            {"values": "1,2,3", "delay": 70},
-            {"values": VALUES, "delay": 71},
-            {"values": "1,x", "delay": 70},
-        ):
-            refused = await world.ask("PUT", f"/submit/{NAME}", write_key=BEN, **fields)
-            assert 403 == refused.status
-            assert "Retry-After" not in refused.headers
-        assert 403 == (await world.send("DELETE", f"/submit/{NAME}?write_key={BEN}&delay=70")).status
-        errors = (await world.send("GET", f"/errors/{BEN}")).told
-        assert 4 == len(errors)
-        assert any("225" in one["error"] for one in errors)
-        assert any("values holds 'x'" in one["error"] for one in errors)
-
-    played(scenario, tmp_path)
-
-
-@pytest.mark.parametrize("value", ["nan", "inf", "1e400"])
-def test_a_value_that_is_no_number_is_refused_and_its_owner_can_read_why(tmp_path, value):
-    async def scenario(world: GatewayWorld) -> None:
-        assert 400 == (await world.ask("PUT", f"/live/{NAME}", write_key=ADA, value=value)).status
-        [error] = (await world.send("GET", f"/errors/{ADA}")).told
-        assert ("set", NAME) == (error["operation"], error["name"])
-        assert "finite" in error["error"]
-
-    played(scenario, tmp_path)
-
-
-def test_a_strangers_write_key_opens_nothing_and_is_told_so_where_its_client_looks(tmp_path):
-    async def scenario(world: GatewayWorld) -> None:
-        await publish(world, 2.0)
-        stranger = "a-stranger's-key"
-        for method, path in (("PUT", f"/live/{NAME}"), ("PATCH", f"/live/{NAME}"), ("PUT", f"/submit/{NAME}")):
-            answer = await world.ask(method, path, write_key=stranger, value=1, delay=70, values=VALUES)
-            assert (403, "unknown-write-key") == (answer.status, answer.told["code"])
-        for page in ("balance", "confirms", "home", "transactions", "active", "performance", "warnings"):
-            assert 403 == (await world.send("GET", f"/{page}/{stranger}")).status
-        [told] = (await world.send("GET", f"/errors/{stranger}")).told
-        assert "augury gateway keys add" in told["error"]
-        assert 2 == len(world.table.entries())
-
-    played(scenario, tmp_path)
-
-
-def test_an_open_door_makes_a_named_hotkey_for_a_write_key_that_took_work(tmp_path):
-    async def scenario(world: GatewayWorld) -> None:
-        easy = await world.send("GET", "/balance/an-easy-key-without-animal")
-        assert (400, "7") == (easy.status, easy.told["limit"])
-        home = (await world.send("GET", f"/{HOME}/{MEMORABLE}")).told
-        assert 7 <= len(home["animal"].replace(" ", ""))
-        await publish(world, 1.0, write_key=MEMORABLE)
-        await world.later(3)
-        assert 6 <= len((await world.send("GET", "/sponsors")).told[NAME].replace(" ", ""))
-        assert 3 == len(world.table.entries())
-
-    played(scenario, tmp_path, admit_write_keys=True, admit_difficulty=7, name_letters=6)
-
-
-def test_an_open_door_closes_when_the_table_is_full(tmp_path):
-    async def scenario(world: GatewayWorld) -> None:
-        full = await world.send("GET", f"/balance/{MEMORABLE}")
-        assert (400, "2") == (full.status, full.told["limit"])
-        assert not (tmp_path / "keys").exists()
-
-    played(scenario, tmp_path, admit_write_keys=True, admit_difficulty=6, most_write_keys=2)
-
-
-def test_what_is_removed_from_the_table_is_refused_at_once(tmp_path):
-    async def scenario(world: GatewayWorld) -> None:
-        await publish(world, 2.0)
-        [entry] = [one for one in world.table.entries().values() if one.key_file.name.startswith(one.sha256[:8])][:1]
-        world.table.remove(entry.sha256)
-        assert 403 == (await world.ask("PATCH", f"/live/{NAME}", write_key=ADA)).status
-
-    played(scenario, tmp_path)
-
-
-def test_links_subscriptions_and_mail_go_through(tmp_path):
-    async def scenario(world: GatewayWorld) -> None:
-        await publish(world, 1.0)
-        await publish(world, 2.0, name="b.json", write_key=BEN)
-        assert 200 == (await world.ask("PUT", f"/links/{NAME}", write_key=ADA, delay=70, target="b.json")).status
-        assert {"b.json": 1.0} == (await world.send("GET", f"/links/{NAME}?delay=70")).told
-        assert {f"delayed::70::{NAME}": 1.0} == (await world.send("GET", "/live/backlinks::b.json")).told
-        assert 200 == (await world.ask("DELETE", f"/links/{NAME}", write_key=ADA, delay=70, target="b.json")).status
-        assert {} == (await world.send("GET", f"/live/links::70::{NAME}")).told
-        assert 200 == (await world.ask("PUT", "/subscriptions/b.json", write_key=BEN, source=NAME)).status
-        assert [NAME] == (await world.send("GET", "/subscriptions/b.json")).told
-        assert ["b.json"] == (await world.send("GET", f"/subscribers/{NAME}")).told
-        await publish(world, 7.5)
-        assert {NAME: "7.5"} == (await world.ask("GET", "/messages/b.json", write_key=BEN)).told
-        assert 400 == (await world.ask("GET", "/messages/b.json", write_key=ADA)).status
-        assert 200 == (await world.ask("DELETE", "/subscriptions/b.json", write_key=BEN, source=NAME)).status
-
-    played(scenario, tmp_path)
-
-
-def test_a_stream_is_deleted_by_its_owner_only(tmp_path):
-    async def scenario(world: GatewayWorld) -> None:
-        await publish(world, 1.0)
-        assert 400 == (await world.ask("DELETE", f"/live/{NAME}", write_key=BEN)).status
-        assert 200 == (await world.ask("DELETE", f"/live/{NAME}", write_key=ADA)).status
-        assert 404 == (await world.send("GET", f"/live/{NAME}")).status
-        assert [] == (await world.send("GET", f"/lagged/{NAME}")).told
-
-    played(scenario, tmp_path)
-
-
-def test_a_stream_without_a_name_gets_a_random_one_and_what_is_no_number_goes_to_its_history(tmp_path):
-    async def scenario(world: GatewayWorld) -> None:
-        told = (await world.ask("PUT", "/live/", write_key=ADA, value='{"wind": 3}')).told
-        assert len(unnamed_stream(bytes(16))) == len(told["name"])
-        [(_, fields)] = (await world.send("GET", f"/live/history::{told['name']}")).told
-        assert {"wind": 3} == fields
-
-    played(scenario, tmp_path)
-
-
-def test_more_names_than_a_set_takes_become_several_sets(tmp_path):
-    async def scenario(world: GatewayWorld) -> None:
-        names = [f"s{k}.json" for k in range(230)]
-        fields = {"names": ",".join(names), "values": ",".join(map(str, range(230)))}
-        answer = await world.ask("PUT", "/copula/", write_key=ADA, **fields)
-        assert names == [one["name"] for one in answer.told]
-        assert 400 == (await world.ask("PUT", "/copula/", write_key=ADA, names="a.json,b.json", values="1")).status
-
-    played(scenario, tmp_path)
-
-
-def test_points_go_to_a_key_in_debt_by_its_write_key_or_its_hotkey(tmp_path):
-    async def scenario(world: GatewayWorld) -> None:
-        await publish(world, 1.0)
-        hotkey = (await world.send("GET", f"/{HOME}/{ADA}")).told["hotkey"]
-        assert 200 == (await world.ask("PUT", f"/balance/{ADA}", source_write_key=BEN, amount=10)).status
-        assert 200 == (await world.ask("PUT", f"/balance/{hotkey}", source_write_key=BEN, amount=20)).status
-        assert (-500.0 + 27.0, -30.0) == tuple(
-            [(await world.send("GET", f"/balance/{key}")).told for key in (ADA, BEN)]
-        )
 
     played(scenario, tmp_path)
 
@@ -314,7 +101,7 @@ TAKEN = (
 
 def test_nothing_that_is_asked_makes_the_gateway_fail(tmp_path):
     async def scenario(world: GatewayWorld) -> None:
-        await publish(world, 2.0)
+        await world.publish(2.0)
         for method, page in TAKEN:
             for subject in SUBJECTS:
                 fields = {"value": 1, "delay": 70, "values": VALUES, "target": subject, "source": subject}
@@ -378,7 +165,7 @@ def test_a_request_that_takes_too_long_is_given_up(tmp_path):
 
 def test_a_validator_that_is_away_is_503_and_nothing_is_made_up(tmp_path):
     async def scenario(world: GatewayWorld) -> None:
-        await publish(world, 1.0)
+        await world.publish(1.0)
         world.cut_off()
         away = await world.send("GET", f"/live/{NAME}")
         assert (503, "peer-unreachable") == (away.status, away.told["code"])
