@@ -91,9 +91,10 @@ def picture(view: View) -> Text:
 
     smooth = Smooth(view.told.values, view.told.probabilities)
     title = f"{_title(view.name, view.delay, view.told)}, {instant(view.at_ms // 1_000 * 1_000)}"
-    within = [f"{smooth.quantile(low):.6g} to {smooth.quantile(high):.6g}" for low, high in (HALF, WIDE)]
-    lines = [f"\n{title}", "", *drawn(smooth, width=WIDTH, height=HEIGHT), ""]
-    lines += [f"median {smooth.quantile(0.5):.6g}    50% within {within[0]}    95% within {within[1]}"]
+    lines = [f"\n{title}", "", *drawn(smooth, width=WIDTH, height=HEIGHT)]
+    if not smooth.is_a_point:
+        half, wide = (f"{smooth.quantile(low):.6g} to {smooth.quantile(high):.6g}" for low, high in (HALF, WIDE))
+        lines += ["", f"median {smooth.quantile(0.5):.6g}    50% within {half}    95% within {wide}"]
     if view.lags:
         newest = "  ".join(f"{value:.6g}" for value in view.lags[:8])
         lines += ["", f"last values, oldest first  {spark(view.lags[::-1])}", f"newest first  {newest}"]

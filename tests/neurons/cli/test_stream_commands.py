@@ -51,6 +51,9 @@ def test_a_distribution_is_drawn_or_told_in_numbers(town):
         assert half.startswith("50% within ")
         assert wide.startswith("95% within ")
         assert "newest first  11.75  11.5  11.25" in drawn
+        lonely = printed(await ask("far", "cdf", "z1~cop~70", "--delay", "70"))
+        assert "Everybody says " in lonely
+        assert "median" not in lonely
         shares = printed(await ask("far", "cdf", "cop", "--delay", "70", "--values", "0,12,99"))
         assert ["0.0000", "1.0000"] == [line.split()[-1] for line in shares.splitlines()[-3::2]]
         told = json.loads(printed(await ask("far", "cdf", "cop", "--delay", "70", "--form", "2023", "--json")))
