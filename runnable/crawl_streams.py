@@ -32,7 +32,7 @@ class Mine(Crawler):
         return np.concatenate([usual[::2], wide[1::2]])
 
     def exclude_stream(self, name: str) -> bool:
-        return name.startswith("z")  # derived streams: z1~cop~70.json and the like
+        return "~" in name  # derived streams: z1~cop~70.json and the like
 
 
 @with_options(Asking)
