@@ -90,6 +90,8 @@ class Door:
         self._table, self._admission, self._make_writer = table, admission, make_writer
         self._clock, self._entropy = clock, entropy
         self._visitors: dict[str, Visitor] = {}
+        self._writers: dict[tuple[Path, int | None], StreamWriter] = {}
+        """By key file and nonce: acts of one hotkey are numbered by one writer, however many write keys it acts for."""
         self._one_at_a_time = asyncio.Lock()
 
     async def visitor(self, write_key: str) -> Visitor:
@@ -102,13 +104,13 @@ class Door:
         known = self._visitors.get(digest)
         if known is not None and known.entry == self._table.entries().get(digest):
             return known
+        if not self.knows(digest):
+            self._check_admissible(write_key)
         async with self._one_at_a_time:
-            entry = self._table.entries().get(digest) or await self._admitted(write_key, digest)
+            entry = self._table.entries().get(digest) or await self._admitted(digest)
             known = self._visitors.get(digest)
             if known is None or known.entry != entry:
-                self._visitors[digest] = Visitor(
-                    entry, self._make_writer(await self._key(entry.key_file), entry.name_nonce)
-                )
+                self._visitors[digest] = Visitor(entry, await self._writer(entry))
             return self._visitors[digest]
 
     def knows(self, digest: str) -> bool:
@@ -119,14 +121,20 @@ class Door:
         """Keeps what a visitor was refused."""
         visitor.refusals.appendleft(Refusal(self._clock.now_ms(), operation, subject, error))
 
+    async def _writer(self, entry: WriteKeyEntry) -> StreamWriter:
+        which = entry.key_file, entry.name_nonce
+        if which not in self._writers:
+            self._writers[which] = self._make_writer(await self._key(entry.key_file), entry.name_nonce)
+        return self._writers[which]
+
     async def _key(self, path: Path) -> SigningKey:
         told = self._admission
         return await asyncio.to_thread(
             load_key_file, path, passphrase=told.passphrase, allow_unencrypted=told.allow_unencrypted
         )
 
-    async def _admitted(self, write_key: str, digest: str) -> WriteKeyEntry:
-        """A hotkey for a stranger, with a name. One at a time: each costs a search, and a place in the table."""
+    def _check_admissible(self, write_key: str) -> None:
+        """Raises UnknownWriteKey or InvalidRequest (theirs) unless the door is open for a stranger's write key."""
         admission = self._admission
         if not admission.is_open:
             raise UnknownWriteKey(
@@ -139,6 +147,11 @@ class Door:
                 field="write_key",
                 limit=admission.difficulty,
             )
+        self._table.check_room()
+
+    async def _admitted(self, digest: str) -> WriteKeyEntry:
+        """A hotkey for a stranger, with a name. One at a time: each costs a search, and a place in the table."""
+        admission = self._admission
         self._table.check_room()
         path = admission.key_folder / f"{digest[:32]}.json"
         if not path.exists():

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
+from neurons.web.write_keys import write_key_digest
 from tests.support.gateway_world import ADA, HOME, MEMORABLE, NAME, VALUES, GatewayWorld, played
 
 
@@ -42,6 +46,23 @@ def test_an_open_door_closes_when_the_table_is_full(tmp_path):
         assert not (tmp_path / "keys").exists()
 
     played(scenario, tmp_path, admit_write_keys=True, admit_difficulty=6, most_write_keys=2)
+
+
+def test_two_write_keys_of_one_hotkey_act_in_one_order(tmp_path):
+    async def scenario(world: GatewayWorld) -> None:
+        ada = world.table.entries()[write_key_digest(ADA)]
+        world.table.add(replace(ada, sha256=write_key_digest("ada's-other-key")))
+        await world.publish(2.0)
+        answers = await asyncio.gather(
+            *(
+                world.ask("PUT", f"/submit/{NAME}", write_key=write_key, delay=delay, values=VALUES)
+                for write_key in (ADA, "ada's-other-key")
+                for delay in (70, 70, 310, 70)
+            )
+        )
+        assert [200] * 8 == [one.status for one in answers], [one.text for one in answers]
+
+    played(scenario, tmp_path)
 
 
 def test_what_is_removed_from_the_table_is_refused_at_once(tmp_path):
