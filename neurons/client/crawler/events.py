@@ -13,12 +13,13 @@ LONGEST_REASON: Final = 160
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrawlStarted(Event):
-    """The validator knows this key. letters: of its name."""
+    """The validator knows this key. letters: of its name, which say below which balance it is bankrupt."""
 
     name: str
     letters: int
     streams: int
     balance: float
+    bankrupt_below: float
     resting: int
 
 
@@ -33,6 +34,16 @@ class Crawling(Event):
     failed: int
     earned: float
     balance: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyBankrupt(Event):
+    """Forecasts are taken only for horizons at which the key stands at -1 or better, until its balance has risen."""
+
+    level = "warning"
+
+    balance: float
+    bankrupt_below: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

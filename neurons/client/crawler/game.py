@@ -97,6 +97,7 @@ class Game:
                 letters=balance.difficulty,
                 streams=len(self.streams.by_name),
                 balance=balance.balance_micros / MICRO,
+                bankrupt_below=balance.level_micros / MICRO,
                 resting=len(resting),
             )
         )
@@ -109,7 +110,7 @@ class Game:
         asked_ms = self._clock.now_ms()
         listed = await self._writer.all_streams()
         performed = await self._writer.performance(self._owner)
-        self.balance_micros = (await self._writer.balance(self._owner)).balance_micros
+        balance = await self._writer.balance(self._owner)
         self.horizons.correct(performed)
         for name in self.streams.list(listed, asked_ms=asked_ms):
             self._retire(self.horizons.of_stream(name))
@@ -121,6 +122,10 @@ class Game:
             if not self.horizons.of_stream(stream.name) and len(stream.lags) >= self.settings.min_lags:
                 stream.let_go()
         self.looks = True
+        self.balance_micros = balance.balance_micros
+        if balance.balance_micros < balance.level_micros:
+            below = balance.level_micros / MICRO
+            self.record(events.KeyBankrupt(balance=balance.balance_micros / MICRO, bankrupt_below=below))
         return len(listed)
 
     def settled(self, news: SettlementNews, moved: Moved) -> None:

@@ -228,6 +228,7 @@ def test_a_bankrupt_key_leaves_its_horizons_alone_ever_longer() -> None:
         assert 6 < one.counts["forecast_refused"] < 20
         told = [line for line in one.told.getvalue().splitlines() if "forecast_refused" in line]
         assert "bankrupt" in told[0]
+        assert 30 < one.counts["key_bankrupt"] < 42
         assert len(told) <= 5
 
     play(scenario)
