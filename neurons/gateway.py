@@ -24,7 +24,7 @@ from neurons.gateway_settings import GatewaySettings
 from neurons.keystore import read_passphrase
 from neurons.peers_file import ListedValidator
 from neurons.supervise import calm_collector, report, run_until_stopped
-from neurons.telemetry import NodeStarted, NodeStopped
+from neurons.telemetry import NodeStarted, NodeStopped, serving_metrics
 from neurons.transport.client import GrpcCaller
 from neurons.web.door import Admission, Door, SharedWire
 from neurons.web.pages import Pages
@@ -108,6 +108,8 @@ async def run(settings: GatewaySettings, *, key: SigningKey | None = None) -> No
             cdf_form=settings.cdf_form,
         )
         pages = Pages(parts, telemetry.record, at_once=settings.requests_at_once, timeout_s=settings.request_timeout_s)
+        telemetry.metrics.watch_queue("pages", lambda: pages.under_way)
+        metrics = await opened.enter_async_context(serving_metrics(settings.metrics, telemetry.metrics))
         address = await opened.enter_async_context(serving_pages(settings, pages.application()))
         telemetry.record(
             NodeStarted(
@@ -118,7 +120,7 @@ async def run(settings: GatewaySettings, *, key: SigningKey | None = None) -> No
             f"for validator {short(validator.hotkey)} at {validator.endpoint}",
             f"write keys: {len(table.entries())}",
         ]
-        announce("gateway", key, address, "", told)
+        announce("gateway", key, address, metrics, told)
         calm_collector()
         try:
             await asyncio.get_running_loop().create_future()

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from neurons.settings import FilePath, ListenSettings, SignerSettings
+from neurons.settings import FilePath, ListenSettings, MetricsSettings, SignerSettings
 
 Peer = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}@(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$")]
 """HOTKEY@HOST:PORT."""
@@ -22,6 +22,7 @@ class GatewaySettings(SignerSettings):
         description="The folder of the gateway's key, of its table of write keys and of the hotkeys that it makes.",
     )
     listen: ListenSettings = ListenSettings(port=8092)
+    metrics: MetricsSettings = MetricsSettings(port=9092)
     validator: Peer | None = Field(
         default=None,
         description="The validator to speak for, as HOTKEY@HOST:PORT: needed. Everything is asked and done there.",

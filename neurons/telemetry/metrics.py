@@ -23,6 +23,8 @@ from neurons.telemetry.events import (
     ModelBroken,
     ModelLoaded,
     ModelRecovered,
+    PageRefused,
+    PageServed,
     RoundEntered,
     RoundRescored,
     RoundSkipped,
@@ -77,6 +79,16 @@ class Metrics:
             buckets=LATENCY_BUCKETS_S,
             registry=registry,
         )
+        self._pages = Histogram(
+            "augury_page_seconds",
+            "From a web request's arrival to its answer.",
+            ["page"],
+            buckets=LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+        self._pages_refused = Counter(
+            "augury_pages_refused", "Refused web requests by code.", ["page", "code"], registry=registry
+        )
         self._served_for, self._made_for = cache(served.labels), cache(made.labels)
         self._paid = Counter("augury_paid_units", "Units paid to miners.", ["challenge"], registry=registry)
         self._store_failures = Counter("augury_store_failures", "Changes that were not kept.", registry=registry)
@@ -108,6 +120,10 @@ class Metrics:
                 self._served_for(purpose).observe(seconds)
             case CallMade(purpose=purpose, outcome=outcome, seconds=seconds):
                 self._made_for(purpose, outcome).observe(seconds)
+            case PageServed(page=page, seconds=seconds):
+                self._pages.labels(page).observe(seconds)
+            case PageRefused(page=page, code=code):
+                self._pages_refused.labels(page, code).inc()
             case RoundEntered(challenge=challenge, state=state, previous=previous):
                 self._entered.labels(challenge, state).inc()
                 self._rounds.labels(challenge, state).inc()

@@ -86,6 +86,11 @@ class Pages:
         self._at_once, self._timeout_s = at_once, timeout_s
         self._under_way = 0
 
+    @property
+    def under_way(self) -> int:
+        """Requests that are being answered."""
+        return self._under_way
+
     def application(self) -> web.Application:
         """What aiohttp serves."""
         served = web.Application(client_max_size=MAX_BODY_BYTES)

@@ -89,7 +89,7 @@ def gateway(tmp_path: Path) -> Iterator[str]:
         for name, flags in (
             ("validator", ["--admit", "open", "--listen.port", str(port), "--metrics.port", "0",
                            "--series", json.dumps([{"name": "BTC-USD", "venues": [nowhere]}])]),
-            ("gateway", ["--listen.port", "0", "--admit_write_keys", "--admit_difficulty", "7",
+            ("gateway", ["--listen.port", "0", "--metrics.port", "0", "--admit_write_keys", "--admit_difficulty", "7",
                          "--validator", f"{keys['validator'].hotkey.hex()}@127.0.0.1:{port}"]),
         ):  # fmt: skip
             command = [f"neurons/{name}.py", "--data_dir", str(tmp_path / name), *common, *flags]

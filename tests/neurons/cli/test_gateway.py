@@ -96,7 +96,16 @@ def test_a_write_key_that_is_none_is_refused_unseen(told, tmp_path):
 @pytest.mark.processes
 def test_a_gateway_starts_says_where_it_listens_and_stops_in_order(tmp_path):
     hotkey_file(tmp_path)
-    command = ["gateway", "--data_dir", str(tmp_path), "--allow_unencrypted_key", "--listen.port", "0"]
+    command = [
+        "gateway",
+        "--data_dir",
+        str(tmp_path),
+        "--allow_unencrypted_key",
+        "--listen.port",
+        "0",
+        "--metrics.port",
+        "0",
+    ]
     code = f"from neurons.cli import main; main({[*command, '--validator', 'ab' * 32 + '@127.0.0.1:9']!r})"
     with subprocess.Popen(
         [sys.executable, "-c", code],
