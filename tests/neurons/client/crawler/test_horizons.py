@@ -63,6 +63,16 @@ def test_a_refused_horizon_waits_longer_each_time_until_one_is_taken() -> None:
     assert (2, NOW + 2 * MINUTE_MS) == (refused.refusals, refused.until_ms)
 
 
+def test_a_forecast_that_is_taken_ends_a_row_of_refusals_and_failures() -> None:
+    horizons = Horizons(SETTINGS)
+    horizons.keep(horizon(state=HorizonState.PLAYED, refusals=3))
+    for _ in range(2):
+        horizons.looked({("cop.json", 70): 1}, failures=[("cop.json", 70)])
+    assert (3, 2) == (horizons.of("cop.json", 70).refusals, horizons.of("cop.json", 70).failures)
+    horizons.submitted({("cop.json", 70): 1}, now_ms=NOW)
+    assert (0, 0) == (horizons.of("cop.json", 70).refusals, horizons.of("cop.json", 70).failures)
+
+
 @pytest.mark.parametrize(
     ("earned", "strikes", "floor"),
     [(0, 0, -10), (25, 0, -10), (-9, 0, -10), (-12, 1, -22), (7, 1, -10)],

@@ -49,7 +49,7 @@ def test_what_was_heard_before_is_not_heard_again() -> None:
     assert 1 == known.by_name["cop.json"].heard
 
 
-@pytest.mark.parametrize("text", ["nan", "inf", "1e999", '{"a": 1}', "[1, 2]", "rain", "1" * 1_201, "[" * 1_000])
+@pytest.mark.parametrize("text", ["nan", "inf", "1e999", '{"a": 1}', "[1, 2]", "rain", "1." + "0" * 1_200, "[" * 1_000])
 def test_what_is_no_number_moves_a_stream_on_and_is_no_lag(text: str) -> None:
     known = streams()
     known.hear(news(1), now_ms=T)
