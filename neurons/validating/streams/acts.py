@@ -202,8 +202,9 @@ _DECISIONS: Final[Mapping[type, Callable[[_Asked, Any], _Outcome]]] = {
 
 
 def _changes(effects: Effects, rows: StreamChange) -> bool:
-    """Whether an act did anything that is kept."""
-    return bool(rows) or effects != Effects(effects.at_ms)
+    """Whether an act did anything that others may rely on: a refusal and its lines are none."""
+    done = replace(effects, request=None, refused=(), notices=())
+    return bool(rows) or done != Effects(effects.at_ms)
 
 
 def _only(effects: Effects) -> _Outcome:

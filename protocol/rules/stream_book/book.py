@@ -142,9 +142,9 @@ class StreamBook:
 
         sequence: the owner's signed number, rising at each horizon; the last batch again gets the same effects again.
         What cannot be taken is in `refused`, by itself: an unknown stream or delay, a wrong count or a number that is
-        not finite, too easy or bankrupt a key, a number not above the last, too many words that wait.
-        Raises InvalidRequest (theirs) for an empty or too large batch, a horizon named twice and a sequence out of
-        bounds.
+        not finite, a bankrupt key, a number not above the last, too many words that wait.
+        Raises InvalidRequest (theirs) for an empty or too large batch, a horizon named twice, a sequence out of bounds
+        and too easy a key, whose batch leaves nothing behind.
         """
         return decide_submission(self._state, submissions, owner=owner, sequence=sequence, now_ms=now_ms)
 

@@ -23,6 +23,8 @@ from protocol.units import SECOND_MS, Micros, UnixMs
 
 NO_VALUE: Final = StreamValue("", ValueKind.OTHER)
 """Of a stream that was deleted."""
+ANSWERS_KEPT: Final = 1_100
+"""Acts whose effects a retry gets again: more than wait at once; the reply to an earlier act is the node's to keep."""
 _BEFORE_ANYTHING: Final = UnixMs(0)
 _level = lru_cache(maxsize=64)(bankruptcy_level_micros)
 _Edge = TypeVar("_Edge", Link, Subscription)
@@ -75,7 +77,7 @@ class BookState:
 
     streams: name -> what is kept of it, also when it is free again.  derived: plain name -> the derived streams that
     hold it.  links, subscriptions: by the stream that they go out of; subscribed: by their source.
-    letters: owner -> difficulty of its key.  answered: what a retry gets, by action and slot.
+    letters: owner -> difficulty of its key.  answered: what a retry gets, by action and slot, the newest last.
     """
 
     limits: StreamLimits = NETWORK_LIMITS
@@ -115,12 +117,20 @@ class BookState:
             for horizon in self.streams[taken.stream.name].horizons.values():
                 horizon.settle_down(effects.at_ms)
         if effects.request is not None:
-            self.answered[effects.request.action, effects.request.slot] = effects
+            self._remember(effects.request, effects)
 
     def answer(self, request: Request) -> Effects | None:
         """What was decided when this request came before, if it was the last of its slot."""
         answered = self.answered.get((request.action, request.slot))
         return answered if answered is not None and answered.request == request else None
+
+    def _remember(self, request: Request, effects: Effects) -> None:
+        """Keeps what was decided for its retry; a batch that was refused may weigh a megabyte, so not for ever."""
+        slot = request.action, request.slot
+        self.answered.pop(slot, None)
+        self.answered[slot] = effects
+        while len(self.answered) > ANSWERS_KEPT:
+            del self.answered[next(iter(self.answered))]
 
     def check_time(self, at_ms: UnixMs) -> None:
         """Raises NodeFault (ours) for an instant before the newest that was applied: whose clock went back waits."""

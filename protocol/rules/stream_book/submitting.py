@@ -25,6 +25,8 @@ from protocol.units import Hotkey, Micros, UnixMs
 
 MAX_BATCH: Final = 1_000
 """Horizons that one signed batch may speak for."""
+MAX_ERRORS: Final = 64
+"""Refusals of one batch that its owner's log tells one by one; the reply tells all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +53,9 @@ def decide_submission(
         raise InvalidRequest("a batch names each horizon once", field="submissions")
     if not 0 < sequence < 1 << 62:
         raise InvalidRequest("a sequence number lies above 0 and below 2**62", field="sequence", limit=1 << 62)
+    needed = required_difficulty(Action.SUBMIT, state.limits)
+    if state.letters.get(owner.hex(), 0) < needed:  # as a whole: what costs nothing to ask for leaves no line behind
+        raise InvalidRequest(f"this takes a key whose name has {needed} letters", field="difficulty", limit=needed)
     said, refused, notices = [], [], []
     for one in submissions:
         operation = Operation.WITHDRAW if one.values is None else Operation.SUBMIT
@@ -59,11 +64,16 @@ def decide_submission(
             word = _word(state, one, Word(owner.hex(), now_ms, sequence, cancels=one.values is None))
         except (Rejected, Ignored) as error:
             refused.append(Refused.because(error, one.name, one.delay))
+            if len(refused) > MAX_ERRORS:
+                continue
             notices.append(_line(owner, operation, now_ms, [*fields, ("error", error.public)], NoticeKind.ERROR))
             continue
         shown = word.row()[:VALUES_SHOWN].tolist() if word.scenarios else []
         notices.append(_line(owner, operation, now_ms, [*fields, ("values", ", ".join(map(repr, shown)))]))
         said.append(word)
+    if len(refused) > MAX_ERRORS:
+        untold = f"{len(refused) - MAX_ERRORS} more of this batch were refused"
+        notices.append(_line(owner, Operation.SUBMIT, now_ms, [("error", untold)], NoticeKind.ERROR))
     return Effects(now_ms, request, said=tuple(said), refused=tuple(refused), notices=tuple(notices))
 
 
@@ -71,16 +81,13 @@ def _word(state: BookState, one: Submission, word: Word) -> Said:
     action = Action.CANCEL if word.cancels else Action.SUBMIT
     stream = permitted(state.stream(one.name), action, None, word.received_at_ms, state.limits)
     check_delay(one.delay, state.limits.delays)
-    letters = state.letters.get(word.owner, 0)
-    needed = required_difficulty(action, state.limits)
-    if letters < needed:
-        raise InvalidRequest(f"this takes a key whose name has {needed} letters", field="difficulty", limit=needed)
     horizon = state.horizon(one.name, one.delay)
     if horizon is not None:
         horizon.check_word(word.owner, word.sequence, word.received_at_ms)
     if one.values is None:
         return _cancellation(stream, one.delay, word, horizon)
     standing = state.tallies.standing(word.owner, one.name, one.delay)
+    letters = state.letters.get(word.owner, 0)
     if not may_submit(state.tallies.balance(word.owner), letters, standing):
         raise InvalidRequest("this key is bankrupt: its balance is below its level", reason="bankrupt")
     row = sorted_scenarios(one.values, count=state.limits.num_predictions)

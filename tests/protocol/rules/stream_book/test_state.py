@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.errors import NodeFault
-from protocol.rules.stream_book.effects import Effects
+from protocol.rules.stream_book.effects import Effects, Request
 from protocol.rules.stream_book.restoring import Restoring
-from protocol.rules.stream_book.state import BookState, StreamRecord
+from protocol.rules.stream_book.state import ANSWERS_KEPT, BookState, StreamRecord
 from protocol.rules.stream_values import lags_to_keep, read_value
 from protocol.rules.streams import Publication, publish
 from protocol.units import DAY_MS, UnixMs
@@ -54,6 +54,16 @@ def test_effects_older_than_the_newest_are_our_own_fault():
     state.apply(Effects(UnixMs(T)))
     with pytest.raises(NodeFault):
         state.apply(Effects(UnixMs(T - 1)))
+
+
+def test_effects_are_kept_for_the_retries_of_the_newest_acts_alone():
+    play = StreamPlay()
+    for number in range(ANSWERS_KEPT + 10):
+        play.do(Effects(play.at_ms, Request("submit", f"key {number}", "1")))
+    play.do(Effects(play.at_ms, Request("submit", "key 10", "2")))
+    answered = [slot for _, slot in play.book.state.answered]
+    assert ANSWERS_KEPT == len(answered)
+    assert ("key 11", "key 10") == (answered[0], answered[-1])
 
 
 def test_a_deleted_stream_holds_nothing_but_its_owner_and_number():

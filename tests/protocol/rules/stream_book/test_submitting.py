@@ -10,7 +10,7 @@ import pytest
 from protocol.errors import InvalidRequest, NotFound
 from protocol.rules.points import POINTS, POINTS_LOST
 from protocol.rules.stream_book.horizon import MAX_WAITING
-from protocol.rules.stream_book.submitting import MAX_BATCH, Submission
+from protocol.rules.stream_book.submitting import MAX_BATCH, MAX_ERRORS, Submission
 from protocol.rules.stream_edges import Link, Subscription
 from protocol.rules.stream_names import DELAYS
 from protocol.rules.stream_records import NoticeKind
@@ -68,10 +68,20 @@ def test_a_batch_names_each_horizon_once_and_at_most_a_thousand():
             play.book.submit(batch, ann, sequence=99, now_ms=play.at_ms)
 
 
-def test_a_key_without_a_name_predicts_nothing():
+@pytest.mark.parametrize("values", [about(2.0), None], ids=["scenarios", "a withdrawal"])
+def test_a_key_without_a_name_predicts_nothing_and_leaves_nothing(values):
     play, *_ = started()
     (easy,) = play.named("easy", letters=5)
-    assert ["invalid-request"] == codes(play.submit(easy, NAME, 70, about(2.0)))
+    with pytest.raises(InvalidRequest, match="6 letters"):
+        play.submit(easy, NAME, 70, values)
+
+
+def test_a_batch_that_is_refused_fills_nobodys_log():
+    play, _, (ann,) = started("ann")
+    effects = play.submit_all(ann, [Submission(f"s{number}.json", 70, None) for number in range(MAX_BATCH)])
+    assert MAX_BATCH == len(effects.refused)
+    assert MAX_ERRORS + 1 == len(effects.notices)
+    assert (("error", f"{MAX_BATCH - MAX_ERRORS} more of this batch were refused"),) == effects.notices[-1][1].fields
 
 
 def test_a_flood_of_one_owner_is_refused_and_nobody_else_feels_it():

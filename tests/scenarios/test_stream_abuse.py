@@ -1,0 +1,52 @@
+"""What strangers may try on a validator of open streams, in virtual time: nothing grows for free."""
+
+from __future__ import annotations
+
+import pytest
+
+from neurons.ports import Store
+from neurons.records import Change
+from protocol.errors import InvalidRequest
+from protocol.rules.stream_records import NoticeKind
+from tests.scenarios.test_open_streams import play, writer
+from tests.support.failing_store import FailingStore
+from tests.support.world import World
+
+NOBODYS = [(f"s{number}.json", 70) for number in range(1_000)]
+
+
+class Recording(FailingStore):
+    """Writes down what is stored."""
+
+    changes: list[Change]
+
+    def __init__(self, inner: Store) -> None:
+        super().__init__(inner)
+        self.changes = []
+
+    async def apply(self, change: Change) -> None:
+        self.changes.append(change)
+        await super().apply(change)
+
+
+def test_a_key_without_a_name_leaves_nothing_behind() -> None:
+    async def scenario(world: World) -> None:
+        stranger = writer(world, "stranger", named=False)
+        with pytest.raises(InvalidRequest, match="letters"):
+            await stranger.cancel(NOBODYS)
+        assert {} == world.validator.keeper.book.state.answered
+        assert [] == list(await world.validator_store.notices(stranger.hotkey, NoticeKind.ERROR))
+
+    play(scenario)
+
+
+def test_a_batch_of_nothing_leaves_a_few_lines_and_no_evidence() -> None:
+    async def scenario(world: World) -> None:
+        ann, store = writer(world, "ann"), Recording(world.validator_store)
+        await ann.publish("cop.json", 1.0)
+        world.validator.keeper.store = store
+        assert 1_000 == len(await ann.cancel(NOBODYS))
+        assert 65 == len(await store.notices(ann.hotkey, NoticeKind.ERROR, limit=1_000))
+        assert [()] == [change.open_streams.evidence for change in store.changes]
+
+    play(scenario)
