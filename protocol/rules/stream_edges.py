@@ -15,6 +15,10 @@ MAX_LINKS: Final = 1_000
 """Links from one stream."""
 MAX_SOURCES: Final = 1_000
 """Streams that one stream subscribes to."""
+MAX_SUBSCRIBERS: Final = 1_000
+"""Streams that subscribe to one stream ..."""
+MAX_SUBSCRIBERS_OF_OWNER: Final = 10
+"""... and how many of them are one owner's: each value is written into the mailbox of each."""
 LINK_WEIGHT: Final = 1.0
 """What every link weighs, as readers are told; there has never been another weight."""
 
@@ -91,6 +95,16 @@ def subscribe(subscriptions: Set[Subscription], subscriber: str, source: str) ->
     if sum(one.subscriber == subscriber for one in added) > MAX_SOURCES:
         raise InvalidRequest(f"a stream has at most {MAX_SOURCES} sources", field="source", limit=MAX_SOURCES)
     return frozenset(added)
+
+
+def check_subscribers(existing: int, of_owner: int) -> None:
+    """Raises InvalidRequest (theirs) where a source has all the subscribers that it may have, or that one owner may.
+
+    existing, of_owner: how many others subscribe to it, and how many of those are the asker's.
+    """
+    for many, limit, whose in ((of_owner, MAX_SUBSCRIBERS_OF_OWNER, " of one owner"), (existing, MAX_SUBSCRIBERS, "")):
+        if many >= limit:
+            raise InvalidRequest(f"at most {limit} streams{whose} subscribe to one", field="source", limit=limit)
 
 
 def unsubscribe(subscriptions: Set[Subscription], subscriber: str, source: str) -> Subscriptions:

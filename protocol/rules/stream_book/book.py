@@ -254,7 +254,7 @@ class StreamBook:
 
     def backlinks(self, target: str) -> list[Link]:
         """The links that point to a stream, in alphabetical order."""
-        return backlinks_of({link for links in self._state.links.values() for link in links}, target)
+        return backlinks_of(self._state.linked.get(target, set()), target)
 
     def sources(self, subscriber: str) -> list[str]:
         """The streams that a stream subscribes to, in alphabetical order."""

@@ -76,8 +76,9 @@ class BookState:
     """Plain tables. Two states are equal when every later action would decide alike on both.
 
     streams: name -> what is kept of it, also when it is free again.  derived: plain name -> the derived streams that
-    hold it.  links, subscriptions: by the stream that they go out of; subscribed: by their source.
-    letters: owner -> difficulty of its key.  answered: what a retry gets, by action and slot, the newest last.
+    hold it.  links, subscriptions: by the stream that they go out of; linked, subscribed: by the one they go into or
+    come from.  letters: owner -> difficulty of its key.
+    answered: what a retry gets, by action and slot, the newest last.
     """
 
     limits: StreamLimits = NETWORK_LIMITS
@@ -86,6 +87,7 @@ class BookState:
     streams: dict[str, StreamRecord] = field(default_factory=dict)
     derived: dict[str, set[str]] = field(default_factory=dict)
     links: dict[str, Links] = field(default_factory=dict)
+    linked: dict[str, set[Link]] = field(default_factory=dict)
     subscriptions: dict[str, Subscriptions] = field(default_factory=dict)
     subscribed: dict[str, Subscriptions] = field(default_factory=dict)
     letters: dict[str, int] = field(default_factory=dict)
@@ -173,7 +175,7 @@ class BookState:
 
     def edges_of(self, name: str) -> list[Link | Subscription]:
         """Every link and subscription that goes out of a stream or into it, in one order for everybody."""
-        links = {link for table in self.links.values() for link in table if name in (link.name, link.target)}
+        links = self.links.get(name, frozenset()) | self.linked.get(name, set())
         out, into = self.subscriptions.get(name, frozenset()), self.subscribed.get(name, frozenset())
         return [*sorted(links), *sorted(out | into)]
 
@@ -190,9 +192,17 @@ class BookState:
         for edge, is_there in changes:
             if isinstance(edge, Link):
                 _change(self.links, edge.name, edge, is_there=is_there)
+                self._point_at(edge, is_there=is_there)
             else:
                 _change(self.subscriptions, edge.subscriber, edge, is_there=is_there)
                 _change(self.subscribed, edge.source, edge, is_there=is_there)
+
+    def _point_at(self, link: Link, *, is_there: bool) -> None:
+        """Any number of links may point at one stream, so this table is changed in place."""
+        linked = self.linked.setdefault(link.target, set())
+        (linked.add if is_there else linked.discard)(link)
+        if not linked:
+            del self.linked[link.target]
 
     def _post(self, messages: Iterable[Message]) -> None:
         for message in messages:

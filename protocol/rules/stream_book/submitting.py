@@ -17,7 +17,15 @@ from protocol.rules.scenarios import sorted_scenarios
 from protocol.rules.stream_book.effects import ROW_DTYPE, EdgeChange, Effects, Refused, Request, Said
 from protocol.rules.stream_book.horizon import Horizon
 from protocol.rules.stream_book.state import BookState
-from protocol.rules.stream_edges import Link, Subscription, add_link, remove_link, subscribe, unsubscribe
+from protocol.rules.stream_edges import (
+    Link,
+    Subscription,
+    add_link,
+    check_subscribers,
+    remove_link,
+    subscribe,
+    unsubscribe,
+)
 from protocol.rules.stream_names import check_delay, check_plain_name
 from protocol.rules.stream_records import VALUES_SHOWN, Notice, NoticeKind, Operation
 from protocol.rules.streams import Action, Stream, StreamState, delete, permitted, required_difficulty, state_of, touch
@@ -157,6 +165,9 @@ def decide_subscription(
     permitted(state.stream(subscriber), Action.SUBSCRIBE, by, now_ms, state.limits)
     held = state.subscriptions.get(subscriber, frozenset())
     (subscribe if is_there else unsubscribe)(held, subscriber, source)
+    others = [one.subscriber for one in state.subscribed.get(source, frozenset()) if one.subscriber != subscriber]
+    if is_there:
+        check_subscribers(len(others), sum(state.streams[other].stream.owner == by for other in others))
     return Effects(now_ms, edges=(EdgeChange(Subscription(subscriber, source), is_there),))
 
 

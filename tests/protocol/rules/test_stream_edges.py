@@ -11,6 +11,7 @@ from protocol.rules.stream_edges import (
     Subscription,
     add_link,
     backlinks_of,
+    check_subscribers,
     deliver,
     links_of,
     messages_for,
@@ -101,3 +102,10 @@ def test_edges_from_one_stream_are_bounded():
     assert MAX_LINKS == refusal.value.fields["limit"]
     with pytest.raises(InvalidRequest):
         subscribe(subscriptions, "a.json", "more.json")
+
+
+@pytest.mark.parametrize(("existing", "of_owner"), [(1_000, 0), (10, 10)])
+def test_a_source_has_a_bound_of_subscribers(existing, of_owner):
+    check_subscribers(existing - 1, max(0, of_owner - 1))
+    with pytest.raises(InvalidRequest):
+        check_subscribers(existing, of_owner)

@@ -11,7 +11,7 @@ from protocol.errors import InvalidRequest, NotFound
 from protocol.rules.points import POINTS, POINTS_LOST
 from protocol.rules.stream_book.horizon import MAX_WAITING
 from protocol.rules.stream_book.submitting import MAX_BATCH, MAX_ERRORS, Submission
-from protocol.rules.stream_edges import Link, Subscription
+from protocol.rules.stream_edges import MAX_SUBSCRIBERS_OF_OWNER, Link, Subscription
 from protocol.rules.stream_names import DELAYS
 from protocol.rules.stream_records import NoticeKind
 from protocol.units import MICRO
@@ -219,3 +219,23 @@ def test_readers_get_lags_delayed_values_and_distributions():
     with pytest.raises(InvalidRequest):
         play.book.cdf(NAME, 71, now_ms=play.at_ms)
     assert owner.hex() in [one.word.owner for one in play.book.standing(NAME, DELAYS[-1], now_ms=play.at_ms)]
+
+
+def test_one_owner_cannot_have_a_value_copied_into_mailboxes_without_end():
+    play, owner, (ann,) = started("ann")
+    for number in range(MAX_SUBSCRIBERS_OF_OWNER + 1):
+        play.value(f"a{number}.json", ann, 1.0)
+    for number in (*range(MAX_SUBSCRIBERS_OF_OWNER), 0):
+        play.do(play.book.subscribe(f"a{number}.json", NAME, ann, now_ms=play.at_ms))
+    with pytest.raises(InvalidRequest, match="of one owner"):
+        play.book.subscribe(f"a{MAX_SUBSCRIBERS_OF_OWNER}.json", NAME, ann, now_ms=play.at_ms)
+    play.do(play.book.subscribe(OTHER, NAME, owner, now_ms=play.at_ms))
+    assert MAX_SUBSCRIBERS_OF_OWNER + 1 == len(play.value(NAME, owner, 3.0).messages)
+
+
+def test_links_into_a_stream_are_found_without_looking_at_every_other():
+    play, owner, _ = started()
+    play.do(play.book.link(NAME, 70, OTHER, owner, now_ms=play.at_ms))
+    assert {OTHER: {Link(NAME, 70, OTHER)}} == play.book.state.linked
+    play.do(play.book.unlink(NAME, 70, OTHER, owner, now_ms=play.at_ms))
+    assert {} == play.book.state.linked
