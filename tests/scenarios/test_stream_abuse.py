@@ -6,6 +6,7 @@ import pytest
 
 from neurons.ports import Store
 from neurons.records import Change
+from neurons.validating.streams import readings
 from protocol.errors import InvalidRequest
 from protocol.rules.stream_records import NoticeKind
 from tests.scenarios.test_open_streams import play, writer
@@ -48,5 +49,18 @@ def test_a_batch_of_nothing_leaves_a_few_lines_and_no_evidence() -> None:
         assert 1_000 == len(await ann.cancel(NOBODYS))
         assert 65 == len(await store.notices(ann.hotkey, NoticeKind.ERROR, limit=1_000))
         assert [()] == [change.open_streams.evidence for change in store.changes]
+
+    play(scenario)
+
+
+def test_the_dearest_distribution_is_told_at_fewer_points_the_more_predict(monkeypatch) -> None:
+    async def scenario(world: World) -> None:
+        ann = writer(world, "ann")
+        await ann.publish("cop.json", 1.0)
+        points = [number / 10 for number in range(60)]
+        assert await ann.cdf("cop.json", 70, values=points, form="2021")
+        monkeypatch.setattr(readings, "LOOKS_2021", 0)
+        with pytest.raises(InvalidRequest, match="50 values"):
+            await ann.cdf("cop.json", 70, values=points, form="2021")
 
     play(scenario)

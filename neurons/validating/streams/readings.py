@@ -31,6 +31,10 @@ SMOOTH_POINTS: Final = 451
 """Quantiles that stand for a smooth distribution: its ends, and twice as many points as a submission has."""
 BEST_2021: Final = 10
 """The owners that the distribution of 2021 counts."""
+LOOKS_2021: Final = 100_000
+"""Owners times values that it looks at: half a second of a core."""
+LEAST_2021: Final = 50
+"""Values that it is told for, whatever the number of owners."""
 
 
 @dataclass(frozen=True)
@@ -269,6 +273,9 @@ def _smooth(readings: StreamReadings, asked: m.CdfQuestion, _: list[Said], now_m
 
 
 def _of_2021(readings: StreamReadings, asked: m.CdfQuestion, said: list[Said], now_ms: UnixMs) -> Cdf:
+    most = max(LEAST_2021, LOOKS_2021 // max(1, len(said)))
+    if len(asked.values) > most:
+        raise InvalidRequest(f"of {len(said)} owners this form is told at {most} values", field="values", limit=most)
     board = Board(asked.name, asked.delay)
     best = readings.keeper.book.tallies.leaderboard(board, now_ms, rows=BEST_2021)
     owners = [one.word.owner for one in said]
