@@ -29,9 +29,16 @@ async def output_of(words: Sequence[str]) -> str | None:
     Raises CommandFailed, and OSError for a program that is not there.
     """
     has_shell = len(words) == 1 and len(words[0].split()) > 1
-    process = await asyncio.create_subprocess_exec(
-        *(SHELL if has_shell else ()), *words, stdin=DEVNULL, stdout=PIPE, start_new_session=True
+    starting = asyncio.create_task(
+        asyncio.create_subprocess_exec(
+            *(SHELL if has_shell else ()), *words, stdin=DEVNULL, stdout=PIPE, start_new_session=True
+        )
     )
+    try:
+        process = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await _end(await starting)  # asyncio alone would kill the shell and leave what that has started
+        raise
     try:
         printed = await _read(process)
         code = await process.wait()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,19 +32,63 @@ def test_a_code_other_than_0_and_a_flood_are_failures() -> None:
         asyncio.run(output_of(["there-is-no-such-program"]))
 
 
-def test_a_command_that_is_given_up_leaves_nothing_running(tmp_path: Path) -> None:
-    told = tmp_path / "told"
-    os.mkfifo(told)
+@asynccontextmanager
+async def told_by(path: Path) -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
+    """What is written to a named pipe, which ends once nobody has it open for writing; and a writer of our own."""
+    os.mkfifo(path)
+    raw = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0)
+    held, pipe = os.open(path, os.O_WRONLY), asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(pipe), raw)
+    try:
+        async with asyncio.timeout(10):
+            yield pipe, held
+    finally:
+        transport.close()
 
+
+def lasting(path: Path) -> list[str]:
+    """A command that says so when it has begun, and then never ends by itself, nor does what it starts."""
+    return [f"exec 3> {path}; echo begun >&3; tail -f /dev/null | cat"]
+
+
+def test_a_command_that_is_given_up_leaves_nothing_running(tmp_path: Path) -> None:
     async def scenario() -> None:
-        reading = asyncio.create_task(output_of([f"exec 3> {told}; echo begun >&3; tail -f /dev/null | cat"]))
-        with await asyncio.to_thread(told.open) as pipe:
-            assert "begun\n" == await asyncio.to_thread(pipe.readline)
+        async with told_by(tmp_path / "told") as (pipe, held):
+            reading = asyncio.create_task(output_of(lasting(tmp_path / "told")))
+            assert b"begun\n" == await pipe.readline()
+            os.close(held)
             reading.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await reading
-            async with asyncio.timeout(10):
-                assert "" == await asyncio.to_thread(pipe.read), "somebody could still write"
+            assert b"" == await pipe.read(), "somebody could still write"
+
+    asyncio.run(scenario())
+
+
+def test_a_command_that_is_given_up_while_it_starts_leaves_nothing_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = asyncio.create_subprocess_exec
+
+    async def scenario() -> None:
+        async with told_by(tmp_path / "told") as (pipe, held):
+            given_up = asyncio.Event()
+
+            async def slowly(*words: str, **how: Any) -> asyncio.subprocess.Process:
+                process = await start(*words, **how)
+                await given_up.wait()
+                return process
+
+            monkeypatch.setattr(asyncio, "create_subprocess_exec", slowly)
+            reading = asyncio.create_task(output_of(lasting(tmp_path / "told")))
+            assert b"begun\n" == await pipe.readline()
+            os.close(held)
+            reading.cancel()
+            given_up.set()
+            with pytest.raises(asyncio.CancelledError):
+                await reading
+            assert b"" == await pipe.read(), "somebody could still write"
 
     asyncio.run(scenario())
 
