@@ -114,6 +114,7 @@ class Crawler(CrawlerHooks):
             thread.shutdown(wait=False, cancel_futures=True)
             if withdraw_at_end:
                 await self.game.withdraw(list(self.game.horizons.played))
+            self.game.record(self.game.crawling())
 
     async def places(self, prize: Prize, *, this_month: bool = True) -> tuple[BoardLine, ...]:
         """The board that a prize is paid by, best first: of this month, or of all time."""

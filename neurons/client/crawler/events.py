@@ -25,7 +25,10 @@ class CrawlStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crawling(Event):
-    """How it goes, now and then. batches: submitted.  failed: samples.  earned: since the start, in points."""
+    """How it goes, now and then and at the end. batches: submitted.  failed: samples.
+
+    earned: since the start, in points.
+    """
 
     playing: int
     resting: int
