@@ -96,10 +96,12 @@ WIRE_TYPES: Final[dict[type, type[Wire]]] = {
     m.StreamNews: news_pb2.StreamNews,
     m.Moved: news_pb2.Moved,
     m.SettlementNews: news_pb2.SettlementNews,
+    m.BalanceNews: news_pb2.BalanceNews,
 }
 """Parts come before the messages that hold them."""
 
 NEWS: Final[dict[type, str]] = {
     m.RoundNews: "round", m.CloseNews: "close", m.StreamNews: "stream", m.SettlementNews: "settlement",
+    m.BalanceNews: "balance",
 }  # fmt: skip
 """The name that each broadcast has in a Broadcast."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 CLOSES: Final = "closes"
 ROUNDS: Final = "rounds"
 STREAMS: Final = "streams"
+POINTS: Final = "points"
 SHOWN_CHARS: Final = 40
+HOTKEY_HEX: Final = re.compile(r"[0-9a-f]{64}")
 
 
 @with_options(Asking)
@@ -32,7 +35,7 @@ def watch(
         typer.Argument(
             metavar="[TOPIC]...",
             help="`closes`, `rounds`, `streams`, or a topic such as closes/BTC-USD, rounds/BTC-USD/closes.point or "
-            "streams/cop.json. Default: closes and rounds.",
+            "streams/cop.json, points/HOTKEY. Default: closes and rounds.",
         ),
     ] = None,
     count: Annotated[int, typer.Option(min=0, help="End after so many news; 0 for never.")] = 0,
@@ -83,7 +86,7 @@ def topics_of(wanted: Sequence[str], settings: MinerSettings) -> list[str]:
             topics.append(stream_topic(full_name(one.partition("/")[2])))
             continue
         if one not in groups and not one.startswith((f"{CLOSES}/", f"{ROUNDS}/")):
-            known = [*groups[CLOSES], *groups[ROUNDS], STREAMS, f"{STREAMS}/NAME"]
+            known = [*groups[CLOSES], *groups[ROUNDS], STREAMS, f"{STREAMS}/NAME", f"{POINTS}/HOTKEY"]
             raise InvalidSetting(f"no topic is called {one!r}: there are {', '.join(known)}")
         topics += groups.get(one, [one])
     return list(dict.fromkeys(topics))
@@ -92,7 +95,7 @@ def topics_of(wanted: Sequence[str], settings: MinerSettings) -> list[str]:
 def line(news: News, *, full: bool) -> str:
     """One line for a person: when it was told, and what happened."""
     from neurons.cli import figures
-    from protocol.messages import CloseNews, SettlementNews, StreamNews
+    from protocol.messages import BalanceNews, CloseNews, SettlementNews, StreamNews
     from protocol.rules.rounds import RoundState
     from protocol.rules.stream_names import horizon_name
     from protocol.units import MICRO
@@ -103,6 +106,9 @@ def line(news: News, *, full: bool) -> str:
         return f"{told}  close  {message.series}  {figures.instant(message.close_at_ms)}  {close}"
     if isinstance(message, StreamNews):
         return f"{told}  value  {message.name}  {message.sequence}  {message.value.decode()[:SHOWN_CHARS]!r}"
+    if isinstance(message, BalanceNews):
+        owner = figures.identity(message.owner, full=full)
+        return f"{told}  points  {owner}  {figures.money(message.balance_micros)}"
     if isinstance(message, SettlementNews):
         moved = sum(abs(one.amount_micros) for one in message.moved)
         horizon = horizon_name(message.name, message.delay)

@@ -10,19 +10,21 @@ from protocol.envelope import Opened, Sealed, open_broadcast, open_reply
 from protocol.errors import SessionBroken
 from protocol.messages import (
     ALL_STREAMS,
+    BalanceNews,
     CloseNews,
     RoundNews,
     SettlementNews,
     StreamNews,
     WatchReply,
     WatchRequest,
+    points_topic,
     stream_topic,
 )
 from protocol.params import NetworkParams
 from protocol.sessions import SessionReceiver, SessionTerms, reply_in, session_public_key
 from protocol.units import Hotkey, UnixMs
 
-Told = RoundNews | CloseNews | StreamNews | SettlementNews
+Told = RoundNews | CloseNews | StreamNews | SettlementNews | BalanceNews
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ def topics_of(message: Told) -> tuple[str, ...]:
     """The topics on which a broadcast belongs."""
     if isinstance(message, StreamNews | SettlementNews):
         return ALL_STREAMS, stream_topic(message.name)
+    if isinstance(message, BalanceNews):
+        return (points_topic(message.owner),)
     if isinstance(message, CloseNews):
         return (f"closes/{message.series}",)
     return (f"rounds/{message.summary.series}/{message.summary.challenge}",)

@@ -49,7 +49,15 @@ from protocol.messages.stream_answers import (
     TransactionsAnswer,
     VolumesAnswer,
 )
-from protocol.messages.stream_news import ALL_STREAMS, Moved, SettlementNews, StreamNews, stream_topic
+from protocol.messages.stream_news import (
+    ALL_STREAMS,
+    BalanceNews,
+    Moved,
+    SettlementNews,
+    StreamNews,
+    points_topic,
+    stream_topic,
+)
 from protocol.messages.stream_questions import (
     BalanceQuestion,
     BoardQuestion,
@@ -131,6 +139,7 @@ Message = (
     | CloseNews
     | StreamNews
     | SettlementNews
+    | BalanceNews
 )
 
 __all__ = [
@@ -144,6 +153,7 @@ __all__ = [
     "AddLink",
     "Answer",
     "BalanceAnswer",
+    "BalanceNews",
     "BalanceQuestion",
     "BoardAnswer",
     "BoardLine",
@@ -234,5 +244,6 @@ __all__ = [
     "VolumesQuestion",
     "WatchReply",
     "WatchRequest",
+    "points_topic",
     "stream_topic",
 ]

@@ -6,18 +6,24 @@ import hashlib
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from protocol.messages.checks import positive, rows, text
+from protocol.messages.checks import positive, rows, sized, text
 from protocol.messages.header import Purpose
 from protocol.messages.streams import Percentile, value_text
-from protocol.units import Hotkey, Micros, UnixMs
+from protocol.units import HOTKEY_BYTES, Hotkey, Micros, UnixMs
 
 ALL_STREAMS: Final = "streams"
 """The topic of everything that happens on any stream of a validator."""
+POINTS: Final = "points"
 
 
 def stream_topic(name: str) -> str:
     """The topic of one stream: names may be longer than topics, so it is 16 hex digits of the name's SHA-256."""
     return f"{ALL_STREAMS}/{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+
+def points_topic(owner: Hotkey) -> str:
+    """The topic of one key's points: the first key of its line, by its first 16 hex digits."""
+    return f"{POINTS}/{owner.hex()[:16]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +78,16 @@ class SettlementNews:
         text("name", self.name)
         positive("delay", self.delay)
         rows("moved", self.moved)
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceNews:
+    """Broadcast: a key's points moved, by settlements, a creation or a transfer. Topic `points/` and 16 hex digits."""
+
+    PURPOSE: ClassVar = Purpose.BROADCAST
+    owner: Hotkey
+    at_ms: UnixMs
+    balance_micros: Micros
+
+    def __post_init__(self) -> None:
+        sized("owner", self.owner, HOTKEY_BYTES)

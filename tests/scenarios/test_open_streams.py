@@ -15,7 +15,7 @@ from neurons.validating.streams import acts
 from neurons.validating.streams.rows import taken_back
 from protocol.errors import InvalidRequest, KeyEnded, NotFound, Overloaded
 from protocol.keys import SigningKey
-from protocol.messages import ALL_STREAMS, SettlementNews, StreamNews, stream_topic
+from protocol.messages import ALL_STREAMS, SettlementNews, StreamNews, points_topic, stream_topic
 from protocol.rules.points import POINTS
 from protocol.rules.succession import hand_over, revoke
 from protocol.units import DAY_MS, SECOND_MS
@@ -103,6 +103,24 @@ def test_a_value_is_published_predicted_settled_and_told() -> None:
         assert 0 == sum(
             amount for (_, unit), amount in (await world.validator_store.balances()).items() if unit == POINTS
         )
+
+    play(scenario)
+
+
+def test_whoever_follows_a_key_hears_what_it_has() -> None:
+    async def scenario(world: World) -> None:
+        ann, told = writer(world, "ann"), []
+
+        async def listen() -> None:
+            async for news in writer(world, "listener", named=False).watch(points_topic(ann.hotkey)):
+                told.append(news.message)
+
+        world.run_beside("listener", listen())
+        await wait(world, 1)
+        await ann.publish("a.json", 1.0)
+        await writer(world, "bob").publish("b.json", 1.0)
+        await wait(world, 1)
+        assert [(ann.hotkey, -500_000_000)] == [(one.owner, one.balance_micros) for one in told]
 
     play(scenario)
 

@@ -222,6 +222,7 @@ MESSAGES: Final[tuple[m.Message, ...]] = (
         budget_micros=Micros(1_000_000),
         percentiles=(m.Percentile("cop.json", 70, 0.25),),
     ),
+    m.BalanceNews(MINER.hotkey, ANCHOR_MS, Micros(-499_000_000)),
     m.SettlementNews(
         name="cop.json",
         incarnation=1,

@@ -22,7 +22,7 @@ from neurons.records import Change, joined
 from neurons.stream_records import NO_STREAM_CHANGE, StreamChange, joined_streams
 from neurons.telemetry import StoreFailed, Telemetry
 from neurons.validating.streams.rows import Kept, rows_of, taken_back
-from neurons.validating.streams.telling import news_of
+from neurons.validating.streams.telling import balance_news, news_of
 from protocol.errors import AuguryError, Overloaded
 from protocol.messages import Message
 from protocol.rules.stream_book.book import StreamBook
@@ -146,6 +146,8 @@ class StreamKeeper:
         for _, one in decided:
             for topic, message in news_of(one.effects):
                 self.publish(topic, message)
+        for topic, message in balance_news((one.effects for _, one in decided), self.book.tallies):
+            self.publish(topic, message)
 
     def _change(self, act: _Act, decided: Decided) -> Change:
         rows = rows_of(decided.effects, self.book.state, evidence=act.evidence)

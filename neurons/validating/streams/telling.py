@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from protocol.messages import (
     ALL_STREAMS,
     MAX_ROWS,
+    BalanceNews,
     Message,
     Moved,
     Percentile,
     SettlementNews,
     StreamNews,
+    points_topic,
     stream_topic,
 )
+from protocol.rules.points import points_account
 from protocol.rules.stream_book.effects import Effects, Settled, Taken
-from protocol.units import Hotkey
+from protocol.rules.stream_book.tallies import Tallies
+from protocol.units import HOTKEY_BYTES, Hotkey, UnixMs
+
+OF_OWNER: Final = points_account("")
+"""How the accounts of owners begin."""
 
 
 def news_of(effects: Effects) -> Iterator[tuple[str, Message]]:
@@ -25,6 +33,18 @@ def news_of(effects: Effects) -> Iterator[tuple[str, Message]]:
     for settled in effects.settled:
         for news in settlement_news(settled):
             yield from _on_both(settled.name, news)
+
+
+def balance_news(many: Iterable[Effects], tallies: Tallies) -> Iterator[tuple[str, Message]]:
+    """(topic, broadcast) of every key whose points a turn has moved: what it has after all of it."""
+    moved: dict[str, UnixMs] = {}
+    for effects in many:
+        for transaction in effects.transactions:
+            owners = (posting.account.removeprefix(OF_OWNER) for posting in transaction.postings)
+            moved |= dict.fromkeys((owner for owner in owners if len(owner) == 2 * HOTKEY_BYTES), effects.at_ms)
+    for owner, at_ms in moved.items():
+        hotkey = Hotkey(bytes.fromhex(owner))
+        yield points_topic(hotkey), BalanceNews(hotkey, at_ms, tallies.balance(owner))
 
 
 def value_news(taken: Taken) -> StreamNews:

@@ -26,7 +26,7 @@ from protocol.proto.augury.v1 import streams_pb2 as protocol_dot_proto_dot_augur
 from protocol.proto.augury.v1 import validator_pb2 as protocol_dot_proto_dot_augury_dot_v1_dot_validator__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#protocol/proto/augury/v1/news.proto\x12\taugury.v1\x1a&protocol/proto/augury/v1/streams.proto\x1a(protocol/proto/augury/v1/validator.proto\"\xbb\x01\n\tBroadcast\x12%\n\x05round\x18\x01 \x01(\x0b\x32\x14.augury.v1.RoundNewsH\x00\x12%\n\x05\x63lose\x18\x02 \x01(\x0b\x32\x14.augury.v1.CloseNewsH\x00\x12\'\n\x06stream\x18\x03 \x01(\x0b\x32\x15.augury.v1.StreamNewsH\x00\x12/\n\nsettlement\x18\x04 \x01(\x0b\x32\x19.augury.v1.SettlementNewsH\x00\x42\x06\n\x04news\"5\n\tRoundNews\x12(\n\x07summary\x18\x01 \x01(\x0b\x32\x17.augury.v1.RoundSummary\"R\n\tCloseNews\x12\x0e\n\x06series\x18\x01 \x01(\t\x12\x13\n\x0b\x63lose_at_ms\x18\x02 \x01(\x03\x12\x10\n\x08\x63lose_e8\x18\x03 \x01(\x03\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\xb1\x01\n\nStreamNews\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\x0c\x12\x13\n\x0bincarnation\x18\x03 \x01(\x03\x12\x10\n\x08sequence\x18\x04 \x01(\x03\x12\r\n\x05\x61t_ms\x18\x05 \x01(\x03\x12\r\n\x05value\x18\x06 \x01(\x0c\x12\x15\n\rbudget_micros\x18\x07 \x01(\x03\x12*\n\x0bpercentiles\x18\x08 \x03(\x0b\x32\x15.augury.v1.Percentile\"-\n\x05Moved\x12\r\n\x05owner\x18\x01 \x01(\x0c\x12\x15\n\ramount_micros\x18\x02 \x01(\x12\"\xb8\x01\n\x0eSettlementNews\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\x03\x12\x10\n\x08sequence\x18\x03 \x01(\x03\x12\r\n\x05\x64\x65lay\x18\x04 \x01(\x03\x12\r\n\x05\x61t_ms\x18\x05 \x01(\x03\x12\r\n\x05value\x18\x06 \x01(\x01\x12\x0c\n\x04rule\x18\x07 \x01(\t\x12\x15\n\rbudget_micros\x18\x08 \x01(\x03\x12\x1f\n\x05moved\x18\t \x03(\x0b\x32\x10.augury.v1.Movedb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#protocol/proto/augury/v1/news.proto\x12\taugury.v1\x1a&protocol/proto/augury/v1/streams.proto\x1a(protocol/proto/augury/v1/validator.proto\"\xe6\x01\n\tBroadcast\x12%\n\x05round\x18\x01 \x01(\x0b\x32\x14.augury.v1.RoundNewsH\x00\x12%\n\x05\x63lose\x18\x02 \x01(\x0b\x32\x14.augury.v1.CloseNewsH\x00\x12\'\n\x06stream\x18\x03 \x01(\x0b\x32\x15.augury.v1.StreamNewsH\x00\x12/\n\nsettlement\x18\x04 \x01(\x0b\x32\x19.augury.v1.SettlementNewsH\x00\x12)\n\x07\x62\x61lance\x18\x05 \x01(\x0b\x32\x16.augury.v1.BalanceNewsH\x00\x42\x06\n\x04news\"5\n\tRoundNews\x12(\n\x07summary\x18\x01 \x01(\x0b\x32\x17.augury.v1.RoundSummary\"R\n\tCloseNews\x12\x0e\n\x06series\x18\x01 \x01(\t\x12\x13\n\x0b\x63lose_at_ms\x18\x02 \x01(\x03\x12\x10\n\x08\x63lose_e8\x18\x03 \x01(\x03\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\xb1\x01\n\nStreamNews\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\x0c\x12\x13\n\x0bincarnation\x18\x03 \x01(\x03\x12\x10\n\x08sequence\x18\x04 \x01(\x03\x12\r\n\x05\x61t_ms\x18\x05 \x01(\x03\x12\r\n\x05value\x18\x06 \x01(\x0c\x12\x15\n\rbudget_micros\x18\x07 \x01(\x03\x12*\n\x0bpercentiles\x18\x08 \x03(\x0b\x32\x15.augury.v1.Percentile\"-\n\x05Moved\x12\r\n\x05owner\x18\x01 \x01(\x0c\x12\x15\n\ramount_micros\x18\x02 \x01(\x12\"\xb8\x01\n\x0eSettlementNews\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\x03\x12\x10\n\x08sequence\x18\x03 \x01(\x03\x12\r\n\x05\x64\x65lay\x18\x04 \x01(\x03\x12\r\n\x05\x61t_ms\x18\x05 \x01(\x03\x12\r\n\x05value\x18\x06 \x01(\x01\x12\x0c\n\x04rule\x18\x07 \x01(\t\x12\x15\n\rbudget_micros\x18\x08 \x01(\x03\x12\x1f\n\x05moved\x18\t \x03(\x0b\x32\x10.augury.v1.Moved\"C\n\x0b\x42\x61lanceNews\x12\r\n\x05owner\x18\x01 \x01(\x0c\x12\r\n\x05\x61t_ms\x18\x02 \x01(\x03\x12\x16\n\x0e\x62\x61lance_micros\x18\x03 \x01(\x12\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,15 +34,17 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protocol.proto.augury.v1.ne
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_BROADCAST']._serialized_start=133
-  _globals['_BROADCAST']._serialized_end=320
-  _globals['_ROUNDNEWS']._serialized_start=322
-  _globals['_ROUNDNEWS']._serialized_end=375
-  _globals['_CLOSENEWS']._serialized_start=377
-  _globals['_CLOSENEWS']._serialized_end=459
-  _globals['_STREAMNEWS']._serialized_start=462
-  _globals['_STREAMNEWS']._serialized_end=639
-  _globals['_MOVED']._serialized_start=641
-  _globals['_MOVED']._serialized_end=686
-  _globals['_SETTLEMENTNEWS']._serialized_start=689
-  _globals['_SETTLEMENTNEWS']._serialized_end=873
+  _globals['_BROADCAST']._serialized_end=363
+  _globals['_ROUNDNEWS']._serialized_start=365
+  _globals['_ROUNDNEWS']._serialized_end=418
+  _globals['_CLOSENEWS']._serialized_start=420
+  _globals['_CLOSENEWS']._serialized_end=502
+  _globals['_STREAMNEWS']._serialized_start=505
+  _globals['_STREAMNEWS']._serialized_end=682
+  _globals['_MOVED']._serialized_start=684
+  _globals['_MOVED']._serialized_end=729
+  _globals['_SETTLEMENTNEWS']._serialized_start=732
+  _globals['_SETTLEMENTNEWS']._serialized_end=916
+  _globals['_BALANCENEWS']._serialized_start=918
+  _globals['_BALANCENEWS']._serialized_end=985
 # @@protoc_insertion_point(module_scope)

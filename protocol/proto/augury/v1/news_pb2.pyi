@@ -9,16 +9,18 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Broadcast(_message.Message):
-    __slots__ = ("round", "close", "stream", "settlement")
+    __slots__ = ("round", "close", "stream", "settlement", "balance")
     ROUND_FIELD_NUMBER: _ClassVar[int]
     CLOSE_FIELD_NUMBER: _ClassVar[int]
     STREAM_FIELD_NUMBER: _ClassVar[int]
     SETTLEMENT_FIELD_NUMBER: _ClassVar[int]
+    BALANCE_FIELD_NUMBER: _ClassVar[int]
     round: RoundNews
     close: CloseNews
     stream: StreamNews
     settlement: SettlementNews
-    def __init__(self, round: _Optional[_Union[RoundNews, _Mapping]] = ..., close: _Optional[_Union[CloseNews, _Mapping]] = ..., stream: _Optional[_Union[StreamNews, _Mapping]] = ..., settlement: _Optional[_Union[SettlementNews, _Mapping]] = ...) -> None: ...
+    balance: BalanceNews
+    def __init__(self, round: _Optional[_Union[RoundNews, _Mapping]] = ..., close: _Optional[_Union[CloseNews, _Mapping]] = ..., stream: _Optional[_Union[StreamNews, _Mapping]] = ..., settlement: _Optional[_Union[SettlementNews, _Mapping]] = ..., balance: _Optional[_Union[BalanceNews, _Mapping]] = ...) -> None: ...
 
 class RoundNews(_message.Message):
     __slots__ = ("summary",)
@@ -87,3 +89,13 @@ class SettlementNews(_message.Message):
     budget_micros: int
     moved: _containers.RepeatedCompositeFieldContainer[Moved]
     def __init__(self, name: _Optional[str] = ..., incarnation: _Optional[int] = ..., sequence: _Optional[int] = ..., delay: _Optional[int] = ..., at_ms: _Optional[int] = ..., value: _Optional[float] = ..., rule: _Optional[str] = ..., budget_micros: _Optional[int] = ..., moved: _Optional[_Iterable[_Union[Moved, _Mapping]]] = ...) -> None: ...
+
+class BalanceNews(_message.Message):
+    __slots__ = ("owner", "at_ms", "balance_micros")
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    AT_MS_FIELD_NUMBER: _ClassVar[int]
+    BALANCE_MICROS_FIELD_NUMBER: _ClassVar[int]
+    owner: bytes
+    at_ms: int
+    balance_micros: int
+    def __init__(self, owner: _Optional[bytes] = ..., at_ms: _Optional[int] = ..., balance_micros: _Optional[int] = ...) -> None: ...
