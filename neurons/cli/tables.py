@@ -34,7 +34,10 @@ def console(*, full: bool = False) -> Console:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
-    """A table; a column whose name ends in > holds numbers and stands to the right, in ~ wraps its sentences."""
+    """A table; a column whose name ends in > holds numbers and stands to the right, in ~ wraps its sentences.
+
+    What a stranger wrote may stand in a cell: see `printable`.
+    """
     looks = {"title_justify": "left", "title_style": "bold", "box": box.SIMPLE_HEAD, **COMPACT}
     shown = Table(title=f"\n{title}", min_width=len(title), **looks)
     for column in columns:
@@ -42,8 +45,14 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str | Text
             column.rstrip(">~"), justify="right" if column.endswith(">") else "left", no_wrap=not column.endswith("~")
         )
     for row in rows:
-        shown.add_row(*row)
+        shown.add_row(*(printable(cell) if isinstance(cell, str) else cell for cell in row))
     return shown
+
+
+def printable(text: str) -> str:
+    """The text with everything else than lines of printable characters escaped: it moves no cursor and clears no
+    screen."""
+    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
 
 
 def show_json(value: Any) -> None:
