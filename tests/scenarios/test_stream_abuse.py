@@ -64,3 +64,12 @@ def test_the_dearest_distribution_is_told_at_fewer_points_the_more_predict(monke
             await ann.cdf("cop.json", 70, values=points, form="2021")
 
     play(scenario)
+
+
+def test_a_value_in_several_lines_leaves_a_log_that_can_be_read() -> None:
+    async def scenario(world: World) -> None:
+        ann = writer(world, "ann")
+        await ann.publish("note.json", '{"a":\n\x1b[2J1}')
+        assert ['name note.json, value {"a":\\n\\x1b[2J1}'] == [line.about for line in await ann.confirms()]
+
+    play(scenario)

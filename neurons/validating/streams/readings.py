@@ -12,6 +12,7 @@ import numpy as np
 from neurons.ports import StoreReader
 from neurons.validating.streams.keeping import StreamKeeper
 from protocol import messages as m
+from protocol.codec import MAX_STRING_CHARS
 from protocol.errors import InvalidRequest
 from protocol.messages import MAX_ROWS, StreamAnswer, StreamQuestion, StreamReadReply
 from protocol.rules.cdf_points import points_from_lags
@@ -241,7 +242,9 @@ def _text(lag: Lag) -> str:
 
 
 def _about(fields: Sequence[tuple[str, str]]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in fields)
+    """In words that travel: a published value may have line breaks, and worse."""
+    said = ", ".join(f"{name} {value}" for name, value in fields)
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in said)[:MAX_STRING_CHARS]
 
 
 def _board(asked: m.BoardQuestion) -> BoardKey:
