@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from neurons.ports import Store
 from neurons.records import Change
+from neurons.transport.limits import Door
 from neurons.validating.streams import readings
-from protocol.errors import InvalidRequest
+from protocol.errors import InvalidRequest, Overloaded
+from protocol.messages import StreamReadReply, TransactionsQuestion
 from protocol.rules.stream_records import NoticeKind
-from tests.scenarios.test_open_streams import play, writer
+from tests.scenarios.test_open_streams import play, wait, writer
 from tests.support.failing_store import FailingStore
-from tests.support.world import World
+from tests.support.world import World, signing_key
 
 NOBODYS = [(f"s{number}.json", 70) for number in range(1_000)]
 
@@ -71,5 +75,33 @@ def test_a_value_in_several_lines_leaves_a_log_that_can_be_read() -> None:
         ann = writer(world, "ann")
         await ann.publish("note.json", '{"a":\n\x1b[2J1}')
         assert ['name note.json, value {"a":\\n\\x1b[2J1}'] == [line.about for line in await ann.confirms()]
+
+    play(scenario)
+
+
+class SlowSettlements(FailingStore):
+    """Counts how many search for settlements at once; each takes a second."""
+
+    def __init__(self, inner: Store, world: World) -> None:
+        super().__init__(inner)
+        self.world, self.under_way, self.most = world, 0, 0
+
+    async def settlements(self, **asked: object) -> tuple[()]:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        await wait(self.world, 1)
+        self.under_way -= 1
+        return ()
+
+
+def test_searches_for_a_keys_settlements_wait_for_each_other_and_nobody_waits_for_them(monkeypatch) -> None:
+    async def scenario(world: World) -> None:
+        store = SlowSettlements(world.validator_store, world)
+        asked = readings.StreamReadings(world.validator.keeper, store, Door("searches", 3))
+        anybody = signing_key("anybody").hotkey
+        searches = (asked.answer(TransactionsQuestion(anybody), anybody) for _ in range(5))
+        told = await asyncio.gather(*searches, return_exceptions=True)
+        assert [StreamReadReply] * 3 + [Overloaded] * 2 == [type(one) for one in told]
+        assert 1 == store.most
 
     play(scenario)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
 import numpy as np
 
 from neurons.ports import StoreReader
+from neurons.transport.limits import Door
 from neurons.validating.streams.keeping import StreamKeeper
 from protocol import messages as m
 from protocol.codec import MAX_STRING_CHARS
@@ -28,6 +30,8 @@ from protocol.units import Hotkey, Micros, UnixMs
 
 MAX_ANSWER_BYTES: Final = 400_000
 """Of values in one answer: what fits the body of a reply with everything around it."""
+MOST_SEARCHES: Final = 64
+"""For a key's settlements: one is under way, the others wait."""
 SMOOTH_POINTS: Final = 451
 """Quantiles that stand for a smooth distribution: its ends, and twice as many points as a submission has."""
 BEST_2021: Final = 10
@@ -44,6 +48,8 @@ class StreamReadings:
 
     keeper: StreamKeeper
     store: StoreReader
+    searches: Door = field(default_factory=lambda: Door("searches of settlements", MOST_SEARCHES))
+    one_search: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def answer(self, question: StreamQuestion, asker: Hotkey) -> StreamReadReply:
         """The answer as of now. Raises NotFound and InvalidRequest (the asker's) as the rules of what is read say."""
@@ -109,9 +115,15 @@ class StreamReadings:
         )
 
     async def transactions(self, asked: m.TransactionsQuestion, _: Hotkey, now_ms: UnixMs) -> m.TransactionsAnswer:
-        """A key's settlements, the newest first."""
+        """A key's settlements, the newest first.
+
+        One search at a time: of a key that has none it goes through all settlements of a week, and the store has few
+        connections to read by. Raises Overloaded when too many wait.
+        """
         owner = self.keeper.owner_of(asked.owner)
-        rows = await self.store.settlements(owner=owner, before_ms=asked.before_ms or None, limit=asked.limit)
+        with self.searches:
+            async with self.one_search:
+                rows = await self.store.settlements(owner=owner, before_ms=asked.before_ms or None, limit=asked.limit)
         lines = [
             m.TransactionLine(
                 settlement_time_ms=one.settlement_time_ms,
