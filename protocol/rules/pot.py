@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from protocol.errors import InvalidRequest
 from protocol.rules.pot_parity import MICRO2021, MICRO2023, ParityRule, parity_amounts
 from protocol.rules.pot_scores import (
+    Reach,
     best_points_nano,
     crps_nano,
     log_points_nano,
@@ -208,8 +209,11 @@ def _micro(pool: Pool, value: float, terms: Terms) -> Split:
     if terms.spread is None:
         return _nothing(pool, NO_SPREAD)
     columns, won, window = pool.columns, np.zeros(len(pool.owners), dtype=np.int64), 0.0
+    reach = Reach.of(columns)
     for window in (spreads * terms.spread for spreads in WINDOW_SPREADS):
-        near = (columns >= value - 0.5 * window) & (columns <= value + 0.5 * window)
+        low, high = value - 0.5 * window, value + 0.5 * window
+        looked_at = columns[reach.rows(low, high)]
+        near = (looked_at >= low) & (looked_at <= high)
         won = np.add.reduce(near.view(np.uint8), axis=0, dtype=np.int64)
         if int(won.sum()) >= ENOUGH:
             break

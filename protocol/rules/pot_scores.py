@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,6 +89,25 @@ def _crps_numerators(columns: Columns, value: float) -> tuple[NDArray[np.int64],
     return 2 * m * upper.astype(np.int64) - by_rank.astype(np.int64), exponents
 
 
+class Reach(NamedTuple):
+    """How far each row of sorted columns reaches over all owners: what spares looking at rows that cannot matter.
+
+    lowest, highest: shape (m,), ascending as the rows are.
+    """
+
+    lowest: NDArray[np.float64]
+    highest: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, columns: Columns) -> Reach:
+        return cls(columns.min(axis=1, initial=np.inf), columns.max(axis=1, initial=-np.inf))
+
+    def rows(self, low: float, high: float) -> slice:
+        """The rows that may hold a number from low to high."""
+        first, last = np.searchsorted(self.highest, low, "left"), np.searchsorted(self.lowest, high, "right")
+        return slice(int(first), max(int(first), int(last)))
+
+
 def log_points_nano(columns: Columns, value: float, spread: float) -> NDArray[np.int64]:
     """Each owner's ln(c + 1/2) in nano, summed over GRIDS partitions of the line into bins; more is better.
 
@@ -99,8 +118,10 @@ def log_points_nano(columns: Columns, value: float, spread: float) -> NDArray[np
     """
     table = _log_table(columns.shape[0])
     points = np.zeros(columns.shape[1], dtype=np.int64)
+    reach = Reach.of(columns)
     for low, high in _bins(value, spread):
-        inside = (columns >= low) & (columns < high) if low < high else columns == value
+        near = columns[reach.rows(low, high)]
+        inside = (near >= low) & (near < high) if low < high else near == value
         points += table[np.add.reduce(inside.view(np.uint8), axis=0, dtype=np.uint16)]
     return points
 
