@@ -152,12 +152,12 @@ READS: Final[tuple[tuple[m.StreamQuestion, m.StreamAnswer], ...]] = (
     (m.MailboxQuestion("cop.json"), m.MailboxAnswer((m.LetterLine("traffic.json", b"-7e-3"),))),
     (m.LinksQuestion("cop.json"), m.LinksAnswer((m.LinkLine("cop.json", 70, "traffic.json"),))),
     (m.SubscriptionsQuestion("cop.json"), m.SubscriptionsAnswer(("traffic.json",), ("z1~cop~70.json",))),
+    (m.VolumesQuestion(5), m.VolumesAnswer((m.PerformanceLine("70::cop.json", Micros(2_000_000)),))),
     (m.TakingPartQuestion(MINER.hotkey, "70::a.json"), m.TakingPartAnswer(("70::cop.json", "310::cop.json"))),
     (
         m.PredictionsQuestion("cop.json", 70, judged=True, after=VALIDATOR.hotkey),
         m.PredictionsAnswer((m.PredictionLine(MINER.hotkey, ANCHOR_MS, (0.5, 1.0, 1.5)),)),
     ),
-    (m.VolumesQuestion(5), m.VolumesAnswer((m.PerformanceLine("70::cop.json", Micros(2_000_000)),))),
 )
 
 MESSAGES: Final[tuple[m.Message, ...]] = (

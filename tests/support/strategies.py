@@ -104,7 +104,7 @@ def _values(name: str, hint: Any) -> st.SearchStrategy[Any]:
     if plain is float:
         return st.floats(0.0, 1.0) if name == "percentile" else FINITE
     if plain is int:
-        return st.integers(1, 1_000) if name == "limit" else POSITIVE if name in POSITIVE_FIELDS else NUMBERS
+        return INTEGERS_OF_FIELD.get(name) or (POSITIVE if name in POSITIVE_FIELDS else NUMBERS)
     if plain is bytes:
         return BYTES_OF_FIELD.get(name, BYTES_32)
     if plain is str:
@@ -113,6 +113,11 @@ def _values(name: str, hint: Any) -> st.SearchStrategy[Any]:
 
 
 _BYTES_64 = st.binary(min_size=64, max_size=64)
+INTEGERS_OF_FIELD = {
+    "limit": st.integers(1, 1_000),
+    "half_life_days": st.integers(0, 36_525),
+    "since_day": st.integers(0, 36_525),
+}
 BYTES_OF_FIELD = {
     "signature": _BYTES_64,
     "consent": _BYTES_64,
