@@ -73,7 +73,8 @@ class Acts:
             if submissions:
                 effects = keeper.book.submit(submissions, owner, sequence=request.sequence, now_ms=now_ms)
             reply = SubmitReply(self._receipt(admitted, now_ms), (*unnamed, *_refused(effects)))
-            kept = (_evidence(admitted, now_ms, OFTEN_KEPT_MS),) if effects.said else ()
+            mostly_taken = 2 * len(effects.said) >= len(request.horizons)
+            kept = (_evidence(admitted, now_ms, OFTEN_KEPT_MS),) if mostly_taken else ()
             return Decided(effects, reply, StreamChange(evidence=kept))
 
         return decided
@@ -96,6 +97,17 @@ class _Asked:
     @property
     def owner(self) -> Hotkey:
         return self.keeper.owner_of(self.admitted.header.sender)
+
+
+@dataclass(frozen=True, slots=True)
+class _WithHistory:
+    """The keys that have a history of their own, to look into and not to copy."""
+
+    registered: Collection[Hotkey]
+    letters: Mapping[str, int]
+
+    def __contains__(self, hotkey: object) -> bool:
+        return isinstance(hotkey, bytes) and (hotkey in self.registered or hotkey.hex() in self.letters)
 
 
 _Outcome = tuple[Effects, StreamChange, Sequence[RefusedPart]]
@@ -180,7 +192,7 @@ def _end_key(asked: _Asked, act: m.EndKey) -> _Outcome:
     statement = Succession(asked.acts.network, act.before, act.after, act.issued_at_ms, act.consent, act.acceptance)
     if act.before not in asked.acts.taken() and keeper.owner_of(act.before).hex() not in keeper.book.state.letters:
         raise InvalidRequest("nobody knows this key here: it has nothing to hand over", field="before")
-    histories = {*asked.acts.taken(), *(Hotkey(bytes.fromhex(owner)) for owner in keeper.book.state.letters)}
+    histories = _WithHistory(asked.acts.taken(), keeper.book.state.letters)
     known = take_in(keeper.successions, statement, network=asked.acts.network, taken=histories)
     new = () if known is keeper.successions else (statement,)
     return Effects(asked.now_ms), StreamChange(successions=new), ()
