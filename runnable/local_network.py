@@ -13,6 +13,7 @@ import json
 import shutil
 import signal
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,8 @@ STARTING_S: Final = 14
 """Wall time that the processes have to come up before the clock passes the instant at which the weeks before ended."""
 LONGEST_LIVE_S: Final = 150
 REFRESH_S: Final = 0.5
+_STOP_ASKED: Final = threading.Event()
+"""Set by a signal that asks for the end."""
 PLAIN_WIDTH: Final = 120
 FOLDER: Final = Path(".augury/demo")
 SEED: Final = 5
@@ -157,12 +160,18 @@ def _remember(cast: Cast, market: DemoMarket, weeks: float, console: Console) ->
     )
     with Progress(*columns, console=console) as progress:
         task = progress.add_task(f"fast-forwarding {span // DAY_MS} days of {market.label}", total=span)
-        forward = FastForward(cast, market, DEMO, span, lambda done: progress.update(task, completed=done))
-        forward.run()
+
+        def passed(done_ms: int) -> None:
+            if _STOP_ASKED.is_set():
+                raise KeyboardInterrupt  # should the loop's own cancellation have met something that ends with it
+            progress.update(task, completed=done_ms)
+
+        FastForward(cast, market, DEMO, span, passed).run()
 
 
 def _as_if_interrupted(*_: object) -> None:
     """Ctrl-C is what asyncio knows how to stop on, in order; a closed terminal and `kill` mean the same."""
+    _STOP_ASKED.set()
     signal.raise_signal(signal.SIGINT)
 
 
