@@ -247,6 +247,21 @@ def test_a_successor_has_the_balance_and_the_old_key_nothing_to_say() -> None:
     play(scenario)
 
 
+def test_an_act_that_waited_while_its_key_ended_is_refused() -> None:
+    async def scenario(world: World) -> None:
+        old, new = signing_key("old"), signing_key("new")
+        before, after = writer(world, old), writer(world, new, named=False)
+        await before.publish("cop.json", 1.0)
+        await wait(world, 2)
+        ending = after.end_key(hand_over(PARAMS.network, old, new, issued_at_ms=world.clock.now_ms()))
+        ended, published = await asyncio.gather(ending, before.publish("cop.json", 2.0), return_exceptions=True)
+        assert isinstance(published, KeyEnded)
+        assert not isinstance(ended, BaseException)
+        assert [1.0] == await after.lagged_values("cop.json")
+
+    play(scenario)
+
+
 def test_only_a_key_that_is_known_can_be_handed_over_and_names_have_a_bound(monkeypatch) -> None:
     async def scenario(world: World) -> None:
         stranger, other, ann = signing_key("stranger"), signing_key("other"), writer(world, "ann")

@@ -49,6 +49,7 @@ class Acts:
         decide = _DECISIONS[type(request.act)]
 
         def decided(keeper: StreamKeeper, now_ms: UnixMs) -> Decided:
+            keeper.require_standing(admitted.header.sender)
             asked = _Asked(self, keeper, admitted, request.sequence, now_ms)
             effects, rows, parts = decide(asked, request.act)
             receipt = self._receipt(admitted, now_ms)
@@ -67,6 +68,7 @@ class Acts:
         wanted, unnamed = _horizons(request.horizons)
 
         def decided(keeper: StreamKeeper, now_ms: UnixMs) -> Decided:
+            keeper.require_standing(admitted.header.sender)
             owner = keeper.owner_of(admitted.header.sender)
             submissions = [Submission(name, delay, rows[place]) for place, name, delay in wanted]
             effects = Effects(now_ms)

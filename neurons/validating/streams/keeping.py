@@ -23,12 +23,12 @@ from neurons.stream_records import NO_STREAM_CHANGE, StreamChange, joined_stream
 from neurons.telemetry import StoreFailed, Telemetry
 from neurons.validating.streams.rows import Kept, rows_of, taken_back
 from neurons.validating.streams.telling import balance_news, news_of
-from protocol.errors import AuguryError, Overloaded
+from protocol.errors import AuguryError, KeyEnded, Overloaded
 from protocol.messages import Message
 from protocol.rules.stream_book.book import StreamBook
 from protocol.rules.stream_book.effects import Effects
 from protocol.rules.succession import Succession, origin
-from protocol.units import SECOND_MS, Digest, Hotkey, UnixMs
+from protocol.units import SECOND_MS, Digest, Hotkey, UnixMs, short
 
 MOST_WAITING: Final = 1_024
 MOST_A_TURN: Final = 64
@@ -89,6 +89,11 @@ class StreamKeeper:
     def owner_of(self, hotkey: Hotkey) -> Hotkey:
         """Under whom a key acts: the first key of its line."""
         return origin(self.successions, hotkey)
+
+    def require_standing(self, hotkey: Hotkey) -> None:
+        """Raises KeyEnded (nobody's) for a key that was handed over or revoked, also while its act waited."""
+        if hotkey in self.successions:
+            raise KeyEnded(f"key {short(hotkey)} was handed over or revoked", sender=hotkey)
 
     def now_ms(self) -> UnixMs:
         """The instant of a reading: never before what was applied last."""
