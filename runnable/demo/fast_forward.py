@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import active_children
 
 from neurons.entropy import SystemEntropy
 from neurons.market.evidence import no_history, row_of
@@ -69,11 +68,9 @@ class FastForward:
         pool = workers(candles, count=max(1, (os.cpu_count() or 2) // 2))
         try:
             stores = run_virtual(self._play(pool), start_ms=self.start_ms)
-        except BaseException:
-            for worker in active_children():
-                worker.kill()  # whoever stops this does not wait for forecasts that nobody needs
-            raise
         finally:
+            # The job at hand is waited for, a second at most: a worker killed while it writes its result is never
+            # found dead by the pool, which then waits for the rest of it.
             pool.shutdown(cancel_futures=True)
         asyncio.run(self._write(stores))
 

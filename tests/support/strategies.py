@@ -104,7 +104,7 @@ def _values(name: str, hint: Any) -> st.SearchStrategy[Any]:
     if plain is float:
         return st.floats(0.0, 1.0) if name == "percentile" else FINITE
     if plain is int:
-        return INTEGERS_OF_FIELD.get(name) or (POSITIVE if name in POSITIVE_FIELDS else NUMBERS)
+        return INTEGERS_OF_FIELD.get(name, POSITIVE if name in POSITIVE_FIELDS else NUMBERS)
     if plain is bytes:
         return BYTES_OF_FIELD.get(name, BYTES_32)
     if plain is str:
