@@ -12,15 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from protocol.answers import answer_of
 from protocol.errors import InvalidAnswer, InvalidRequest
-from protocol.messages import MAX_ROWS, NamedValue, SubmitRequest
+from protocol.messages import MAX_ROWS, SAMPLES, NamedValue, SubmitRequest
 from protocol.params import WireParams
 from protocol.rules.scenarios import MAX_SCENARIOS, sorted_scenarios
 from protocol.rules.stream_names import horizon_name
 from protocol.rules.stream_values import read_value
 from protocol.units import MICRO, Micros
 
-SAMPLES: Final = "samples"
-"""The kind of a submission that carries scenarios."""
 BATCH_OVERHEAD_BYTES: Final = 1_024
 """What a batch takes beside its rows: kind, shape, sequence and lengths."""
 ROW_OVERHEAD_BYTES: Final = 8

@@ -15,12 +15,12 @@ from neurons.validating.asking import Asker
 from neurons.validating.intake import take_answer
 from neurons.validating.parts import ValidatorParts
 from neurons.validating.readings import Readings
-from neurons.validating.streams.acts import SAMPLES
 from neurons.validating.streams.handlers import StreamHandlers
 from protocol import codec
 from protocol.admission import Admitted
 from protocol.errors import InvalidRequest, NotFound, UnknownSender
 from protocol.messages import (
+    SAMPLES,
     ExplainRequest,
     Purpose,
     RegisterReply,

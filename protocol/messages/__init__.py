@@ -95,6 +95,7 @@ from protocol.messages.streams import (
     Unsubscribe,
 )
 from protocol.messages.validator import (
+    SAMPLES,
     ExplainLine,
     ExplainReply,
     ExplainRequest,
@@ -149,6 +150,7 @@ __all__ = [
     "NONCE_BYTES",
     "NO_ROUND",
     "SALT_BYTES",
+    "SAMPLES",
     "SIGNATURE_BYTES",
     "AddLink",
     "Answer",

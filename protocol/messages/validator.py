@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from protocol.errors import Malformed
 from protocol.messages.checks import MAX_ROWS, SALT_BYTES, positive, rows, sized, text
@@ -33,6 +33,10 @@ class RegisterReply:
 
     PURPOSE: ClassVar = Purpose.REGISTER_REPLY
     registered_at_ms: UnixMs
+
+
+SAMPLES: Final = "samples"
+"""The kind of a `SubmitRequest` that carries scenarios for open streams."""
 
 
 @dataclass(frozen=True, slots=True)

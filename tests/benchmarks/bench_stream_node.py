@@ -45,6 +45,7 @@ from protocol.answers import answer_of
 from protocol.envelope import seal
 from protocol.keys import SigningKey, verify
 from protocol.messages import (
+    SAMPLES,
     CdfQuestion,
     LagsQuestion,
     Message,
@@ -176,7 +177,7 @@ class Load:
             places = np.array([place for place, _ in some])
             rows = self.values[places][:, None] + self.rng.standard_normal((len(some), SCENARIOS))
             submit = SubmitRequest(
-                "samples", "", b"", answer_of(rows), tuple(horizon for _, horizon in some), self.next_sequence()
+                SAMPLES, "", b"", answer_of(rows), tuple(horizon for _, horizon in some), self.next_sequence()
             )
             due.append(self.sealed(key, submit, turn * MINUTE_MS // len(batches)))
         return due

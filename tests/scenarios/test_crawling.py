@@ -6,15 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from neurons.client import StreamWriter
 from neurons.client.crawler import Crawler, CrawlSettings
-from neurons.peers_file import ListedValidator
 from protocol.units import MICRO
 from tests.support.crawling import QUICK as QUICK_CRAWL
 from tests.support.crawling import Sampling, quiet_log
-from tests.support.named_keys import name_nonce
 from tests.support.sample_database import QUICK
-from tests.support.world import SeededEntropy, World, run_world, signing_key
+from tests.support.stream_writers import stream_writer
+from tests.support.world import World, run_world
 
 PARAMS = replace(QUICK, streams=replace(QUICK.streams, letters_given=7))
 
@@ -25,27 +23,14 @@ class Off(Sampling):
     shift = 3.0
 
 
-def writer(world: World, name: str) -> StreamWriter:
-    key, validator = signing_key(name), world.known_validator
-    return StreamWriter(
-        ListedValidator(validator.hotkey, validator.endpoint),
-        key,
-        params=PARAMS,
-        clock=world.clock,
-        entropy=SeededEntropy(("writer", name)),
-        wire=world.caller(),
-        name_nonce=name_nonce(key, 6),
-    )
-
-
 def crawler(world: World, name: str, kind: type[Crawler], settings: CrawlSettings = QUICK_CRAWL) -> Crawler:
     chance = np.random.default_rng(0)
-    return kind(writer(world, name), settings, chance=chance, log=quiet_log())
+    return kind(stream_writer(world, name), settings, chance=chance, log=quiet_log())
 
 
 def test_crawlers_find_a_stream_answer_it_and_are_paid_through_a_restart_of_the_validator() -> None:
     async def scenario(world: World) -> None:
-        publisher = writer(world, "publisher")
+        publisher = stream_writer(world, "publisher")
         right, default, off = (crawler(world, kind.__name__, kind) for kind in (Sampling, Crawler, Off))
         for one in (right, default, off):
             world.run_beside(one.writer.hotkey.hex(), one.crawl())

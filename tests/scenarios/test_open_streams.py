@@ -8,13 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from neurons.client import StreamWriter
-from neurons.peers_file import ListedValidator
 from neurons.ports import PeerUnreachable
 from neurons.validating.streams import acts
 from neurons.validating.streams.rows import taken_back
 from protocol.errors import InvalidRequest, KeyEnded, NotFound, Overloaded
-from protocol.keys import SigningKey
 from protocol.messages import ALL_STREAMS, SettlementNews, StreamNews, points_topic, stream_topic
 from protocol.rules.points import POINTS
 from protocol.rules.succession import hand_over, revoke
@@ -22,24 +19,10 @@ from protocol.units import DAY_MS, SECOND_MS
 from tests.support.failing_store import FailingStore, full_while
 from tests.support.named_keys import name_nonce
 from tests.support.sample_database import QUICK
-from tests.support.world import SeededEntropy, World, run_world, signing_key
+from tests.support.stream_writers import LETTERS, stream_writer
+from tests.support.world import World, run_world, signing_key
 
 PARAMS = replace(QUICK, streams=replace(QUICK.streams, letters_given=7))
-LETTERS = 6
-
-
-def writer(world: World, key: SigningKey | str, *, named: bool = True) -> StreamWriter:
-    signing = signing_key(key) if isinstance(key, str) else key
-    validator = world.known_validator
-    return StreamWriter(
-        ListedValidator(validator.hotkey, validator.endpoint),
-        signing,
-        params=PARAMS,
-        clock=world.clock,
-        entropy=SeededEntropy(("writer", signing.hotkey)),
-        wire=world.caller(),
-        name_nonce=name_nonce(signing, LETTERS) if named else None,
-    )
 
 
 def around(centre: float, seed: int = 0) -> np.ndarray:
@@ -56,11 +39,11 @@ def play(scenario) -> None:
 
 def test_a_value_is_published_predicted_settled_and_told() -> None:
     async def scenario(world: World) -> None:
-        ann, near, far = (writer(world, name) for name in ("ann", "near", "far"))
+        ann, near, far = (stream_writer(world, name) for name in ("ann", "near", "far"))
         told: list[object] = []
 
         async def listen() -> None:
-            async for news in writer(world, "listener", named=False).watch(ALL_STREAMS):
+            async for news in stream_writer(world, "listener", named=False).watch(ALL_STREAMS):
                 told.append(news.message)
 
         world.run_beside("listener", listen())
@@ -109,16 +92,16 @@ def test_a_value_is_published_predicted_settled_and_told() -> None:
 
 def test_whoever_follows_a_key_hears_what_it_has() -> None:
     async def scenario(world: World) -> None:
-        ann, told = writer(world, "ann"), []
+        ann, told = stream_writer(world, "ann"), []
 
         async def listen() -> None:
-            async for news in writer(world, "listener", named=False).watch(points_topic(ann.hotkey)):
+            async for news in stream_writer(world, "listener", named=False).watch(points_topic(ann.hotkey)):
                 told.append(news.message)
 
         world.run_beside("listener", listen())
         await wait(world, 1)
         await ann.publish("a.json", 1.0)
-        await writer(world, "bob").publish("b.json", 1.0)
+        await stream_writer(world, "bob").publish("b.json", 1.0)
         await wait(world, 1)
         assert [(ann.hotkey, -500_000_000)] == [(one.owner, one.balance_micros) for one in told]
 
@@ -127,10 +110,10 @@ def test_whoever_follows_a_key_hears_what_it_has() -> None:
 
 def test_one_streams_topic_tells_of_that_stream_alone() -> None:
     async def scenario(world: World) -> None:
-        ann, told = writer(world, "ann"), []
+        ann, told = stream_writer(world, "ann"), []
 
         async def listen() -> None:
-            async for news in writer(world, "listener", named=False).watch(stream_topic("b.json")):
+            async for news in stream_writer(world, "listener", named=False).watch(stream_topic("b.json")):
                 told.append(news.message)
 
         world.run_beside("listener", listen())
@@ -145,7 +128,7 @@ def test_one_streams_topic_tells_of_that_stream_alone() -> None:
 
 def test_a_validator_that_starts_again_goes_on_where_it_was() -> None:
     async def scenario(world: World) -> None:
-        ann, bob = writer(world, "ann"), writer(world, "bob")
+        ann, bob = stream_writer(world, "ann"), stream_writer(world, "bob")
         await ann.publish_set({"cop.json": 1.0, "rain.json": 2.0}, with_copulas=True)
         await ann.subscribe("cop.json", "rain.json")
         await ann.link("cop.json", 70, "rain.json")
@@ -177,7 +160,7 @@ def test_what_could_not_be_stored_has_not_happened() -> None:
         inner = world.validator_store
         world.validator_store = FailingStore(inner, before_apply=full_while(lambda: full))
         await world.start_validator()
-        ann = writer(world, "ann")
+        ann = stream_writer(world, "ann")
         await ann.publish("cop.json", 1.0)
         await wait(world, 2)
         full = True
@@ -197,7 +180,7 @@ def test_what_could_not_be_stored_has_not_happened() -> None:
 
 def test_many_acts_at_once_are_one_commit_and_all_count() -> None:
     async def scenario(world: World) -> None:
-        writers = [writer(world, f"owner {number}") for number in range(20)]
+        writers = [stream_writer(world, f"owner {number}") for number in range(20)]
         for one in writers:
             await one.take_name(name_nonce(signing_key(f"owner {writers.index(one)}"), LETTERS))
         store = FailingStore(world.validator_store)
@@ -211,13 +194,13 @@ def test_many_acts_at_once_are_one_commit_and_all_count() -> None:
 
 def test_a_key_without_a_name_may_look_and_nothing_else() -> None:
     async def scenario(world: World) -> None:
-        stranger, ann = writer(world, "stranger", named=False), writer(world, "ann")
+        stranger, ann = stream_writer(world, "stranger", named=False), stream_writer(world, "ann")
         await ann.publish("cop.json", 1.0)
         assert [1.0] == await stranger.lagged_values("cop.json")
         with pytest.raises(InvalidRequest, match="letters"):
             await stranger.publish("rain.json", 1.0)
         with pytest.raises(InvalidRequest, match="owner"):
-            await writer(world, "bob").publish("cop.json", 2.0)
+            await stream_writer(world, "bob").publish("cop.json", 2.0)
         with pytest.raises(NotFound):
             await stranger.cdf("rain.json", 70)
 
@@ -227,7 +210,7 @@ def test_a_key_without_a_name_may_look_and_nothing_else() -> None:
 def test_a_successor_has_the_balance_and_the_old_key_nothing_to_say() -> None:
     async def scenario(world: World) -> None:
         old, new = signing_key("old"), signing_key("new")
-        before, after = writer(world, old), writer(world, new, named=False)
+        before, after = stream_writer(world, old), stream_writer(world, new, named=False)
         await before.publish("cop.json", 1.0)
         balance = (await before.balance()).balance_micros
         await after.end_key(hand_over(PARAMS.network, old, new, issued_at_ms=world.clock.now_ms()))
@@ -250,7 +233,7 @@ def test_a_successor_has_the_balance_and_the_old_key_nothing_to_say() -> None:
 def test_an_act_that_waited_while_its_key_ended_is_refused() -> None:
     async def scenario(world: World) -> None:
         old, new = signing_key("old"), signing_key("new")
-        before, after = writer(world, old), writer(world, new, named=False)
+        before, after = stream_writer(world, old), stream_writer(world, new, named=False)
         await before.publish("cop.json", 1.0)
         await wait(world, 2)
         ending = after.end_key(hand_over(PARAMS.network, old, new, issued_at_ms=world.clock.now_ms()))
@@ -264,20 +247,20 @@ def test_an_act_that_waited_while_its_key_ended_is_refused() -> None:
 
 def test_only_a_key_that_is_known_can_be_handed_over_and_names_have_a_bound(monkeypatch) -> None:
     async def scenario(world: World) -> None:
-        stranger, other, ann = signing_key("stranger"), signing_key("other"), writer(world, "ann")
+        stranger, other, ann = signing_key("stranger"), signing_key("other"), stream_writer(world, "ann")
         statement = hand_over(PARAMS.network, stranger, other, issued_at_ms=world.clock.now_ms())
         with pytest.raises(InvalidRequest, match="nothing to hand over"):
             await ann.end_key(statement)
         monkeypatch.setattr(acts, "MOST_NAMES", 0)
         with pytest.raises(Overloaded):
-            await writer(world, "bob").take_name(name_nonce(signing_key("bob"), LETTERS))
+            await stream_writer(world, "bob").take_name(name_nonce(signing_key("bob"), LETTERS))
 
     play(scenario)
 
 
 def test_an_act_that_changes_nothing_leaves_no_evidence() -> None:
     async def scenario(world: World) -> None:
-        ann = writer(world, "ann")
+        ann = stream_writer(world, "ann")
         first = await ann.take_name(name_nonce(signing_key("ann"), LETTERS))
         again = await ann.take_name(name_nonce(signing_key("ann"), LETTERS))
         store = world.validator_store

@@ -13,8 +13,9 @@ from neurons.validating.streams import readings
 from protocol.errors import InvalidRequest, Overloaded
 from protocol.messages import StreamReadReply, TransactionsQuestion
 from protocol.rules.stream_records import NoticeKind
-from tests.scenarios.test_open_streams import play, wait, writer
+from tests.scenarios.test_open_streams import play, wait
 from tests.support.failing_store import FailingStore
+from tests.support.stream_writers import stream_writer
 from tests.support.world import World, signing_key
 
 NOBODYS = [(f"s{number}.json", 70) for number in range(1_000)]
@@ -36,7 +37,7 @@ class Recording(FailingStore):
 
 def test_a_key_without_a_name_leaves_nothing_behind() -> None:
     async def scenario(world: World) -> None:
-        stranger = writer(world, "stranger", named=False)
+        stranger = stream_writer(world, "stranger", named=False)
         with pytest.raises(InvalidRequest, match="letters"):
             await stranger.cancel(NOBODYS)
         assert {} == world.validator.keeper.book.state.answered
@@ -47,7 +48,7 @@ def test_a_key_without_a_name_leaves_nothing_behind() -> None:
 
 def test_a_batch_of_nothing_leaves_a_few_lines_and_no_evidence() -> None:
     async def scenario(world: World) -> None:
-        ann, store = writer(world, "ann"), Recording(world.validator_store)
+        ann, store = stream_writer(world, "ann"), Recording(world.validator_store)
         await ann.publish("cop.json", 1.0)
         world.validator.keeper.store = store
         assert 1_000 == len(await ann.cancel(NOBODYS))
@@ -59,7 +60,7 @@ def test_a_batch_of_nothing_leaves_a_few_lines_and_no_evidence() -> None:
 
 def test_the_dearest_distribution_is_told_at_fewer_points_the_more_predict(monkeypatch) -> None:
     async def scenario(world: World) -> None:
-        ann = writer(world, "ann")
+        ann = stream_writer(world, "ann")
         await ann.publish("cop.json", 1.0)
         points = [number / 10 for number in range(60)]
         assert await ann.cdf("cop.json", 70, values=points, form="2021")
@@ -72,7 +73,7 @@ def test_the_dearest_distribution_is_told_at_fewer_points_the_more_predict(monke
 
 def test_a_value_in_several_lines_leaves_a_log_that_can_be_read() -> None:
     async def scenario(world: World) -> None:
-        ann = writer(world, "ann")
+        ann = stream_writer(world, "ann")
         await ann.publish("note.json", '{"a":\n\x1b[2J1}')
         assert ['name note.json, value {"a":\\n\\x1b[2J1}'] == [line.about for line in await ann.confirms()]
 

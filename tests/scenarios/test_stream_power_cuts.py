@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from neurons.client import StreamWriter
-from neurons.peers_file import ListedValidator
 from neurons.ports import Store
 from neurons.records import Change
 from neurons.validating.streams.rows import taken_back
@@ -20,10 +18,10 @@ from protocol.rules.stream_book.book import StreamBook
 from protocol.rules.stream_names import is_derived_name
 from protocol.units import MINUTE_MS, SECOND_MS
 from tests.support.failing_store import FailingStore, PowerCut, power_cut_at
-from tests.support.named_keys import name_nonce
 from tests.support.sample_database import QUICK
+from tests.support.stream_writers import stream_writer
 from tests.support.virtual_time import run_virtual
-from tests.support.world import START_MS, SeededEntropy, World, signing_key
+from tests.support.world import START_MS, World, signing_key
 
 PARAMS = replace(QUICK, streams=replace(QUICK.streams, letters_given=7))
 VALUES = 4
@@ -50,23 +48,9 @@ class Life:
     cuts: int
 
 
-def writer(world: World, name: str) -> StreamWriter:
-    key, validator = signing_key(name), world.known_validator
-    return StreamWriter(
-        ListedValidator(validator.hotkey, validator.endpoint),
-        key,
-        params=PARAMS,
-        clock=world.clock,
-        entropy=SeededEntropy(name),
-        wire=world.caller(),
-        name_nonce=name_nonce(key, 6),
-        patience_ms=2 * MINUTE_MS,
-    )
-
-
 async def streams_of_two(world: World, acknowledged: list[str]) -> None:
     """Ann publishes two streams with everything derived; bob and eve predict them; eve ends up deep in debt."""
-    ann, bob, eve = (writer(world, name) for name in ("ann", "bob", "eve"))
+    ann, bob, eve = (stream_writer(world, name, patience_ms=2 * MINUTE_MS) for name in ("ann", "bob", "eve"))
     rng = np.random.default_rng(5)
     for turn in range(VALUES):
         values = {"cop.json": turn + 0.5, "rain.json": float(rng.normal())}

@@ -17,11 +17,9 @@ import numpy as np
 from click.testing import Result
 
 from neurons.cli.name_files import NameSearch, name_path, write_name_file
-from neurons.client import StreamWriter
 from neurons.clock import ScaledClock
 from neurons.entropy import SystemEntropy
 from neurons.keystore import create_key_file
-from neurons.peers_file import ListedValidator
 from neurons.store.memory import MemoryStore
 from neurons.transport.client import GrpcCaller
 from neurons.transport.server import serving
@@ -32,7 +30,8 @@ from protocol.rules.name_search import Found
 from protocol.units import SECOND_MS
 from tests.support.named_keys import name_nonce
 from tests.support.sample_database import QUICK
-from tests.support.world import SERIES, SeededEntropy, World, quiet_telemetry, run_world, signing_key
+from tests.support.stream_writers import stream_writer
+from tests.support.world import SERIES, World, quiet_telemetry, run_world, signing_key
 
 PARAMS = replace(
     QUICK, streams=replace(QUICK.streams, letters_given=7), wire=replace(QUICK.wire, call_timeout_ms=4 * SECOND_MS)
@@ -59,7 +58,7 @@ def play_town() -> Town:
     made: list[Town] = []
 
     async def scenario(world: World) -> None:
-        ann, near, far = (_writer(world, name) for name in PEOPLE)
+        ann, near, far = (stream_writer(world, name) for name in PEOPLE)
         for turn in range(VALUES):
             await ann.publish("cop.json", 10.0 + 0.25 * turn, with_percentiles=turn == VALUES - 1)
             for one, centre in ((near, 11.0), (far, 14.0)):
@@ -120,16 +119,3 @@ async def serve_town(
     keeping.cancel()
     await asyncio.gather(keeping, return_exceptions=True)
     await caller.aclose()
-
-
-def _writer(world: World, name: str) -> StreamWriter:
-    key, validator = signing_key(name), world.known_validator
-    return StreamWriter(
-        ListedValidator(validator.hotkey, validator.endpoint),
-        key,
-        params=PARAMS,
-        clock=world.clock,
-        entropy=SeededEntropy(("writer", name)),
-        wire=world.caller(),
-        name_nonce=name_nonce(key, LETTERS),
-    )

@@ -25,8 +25,6 @@ from protocol.rules.stream_names import horizon_name, is_plain_name, split_horiz
 from protocol.rules.succession import Succession, take_in
 from protocol.units import DAY_MS, HOUR_MS, Digest, Hotkey, UnixMs
 
-SAMPLES: Final = "samples"
-"""The kind of a `SubmitRequest` that carries scenarios."""
 ACTS_KEPT_MS: Final = 14 * DAY_MS
 """How long the signed envelope of an act that others rely on is kept as evidence."""
 OFTEN_KEPT_MS: Final = 4 * HOUR_MS

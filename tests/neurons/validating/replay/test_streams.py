@@ -10,37 +10,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurons.client import StreamWriter
-from neurons.peers_file import ListedValidator
 from neurons.records import Change
 from neurons.store.sqlite import SqliteStore
 from neurons.stream_records import StreamChange
 from neurons.validating.replay.streams import TRANSFERS
 from protocol.units import HOUR_MS
 from tests.support.eventful import EVENTFUL, execute, findings_of, on_disk, play_eventful
-from tests.support.named_keys import name_nonce
-from tests.support.world import SeededEntropy, World, signing_key
+from tests.support.stream_writers import stream_writer
+from tests.support.world import World
 
 PARAMS = replace(EVENTFUL, streams=replace(EVENTFUL.streams, letters_given=7))
-
-
-def writer(world: World, name: str) -> StreamWriter:
-    key, validator = signing_key(name), world.known_validator
-    return StreamWriter(
-        ListedValidator(validator.hotkey, validator.endpoint),
-        key,
-        params=PARAMS,
-        clock=world.clock,
-        entropy=SeededEntropy(name),
-        wire=world.caller(),
-        name_nonce=name_nonce(key, 6),
-    )
 
 
 async def a_morning_of_streams(world: World) -> None:
     await world.miner("guessing")
     await world.until(world.clock.now_ms() + 3 * HOUR_MS)
-    ann, bob, eve = (writer(world, name) for name in ("ann", "bob", "eve"))
+    ann, bob, eve = (stream_writer(world, name) for name in ("ann", "bob", "eve"))
     rng = np.random.default_rng(3)
     await ann.publish_set({"cop.json": 1.0, "rain.json": 2.0}, with_copulas=True)
     for turn in range(12):
