@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ def recursive_sum(values: Floats, keep: float, out: Floats | None = None) -> Flo
     newest terms are the largest, so nothing cancels.  out: where to write, as long as values.
     """
     sums = np.empty(len(values)) if out is None else out
-    block = max(1, int(_LARGEST_EXPONENT / -np.log(keep)))
+    block = max(1, int(_LARGEST_EXPONENT / -log(keep)))
     powers = _powers(keep, min(block, len(values)))
     carried = 0.0
     for start in range(0, len(values), block):
@@ -66,48 +66,44 @@ def rolling_mean(values: Floats, span: int, *, since: int = 0) -> Floats:
 
     since: the first row wanted; the same numbers, sooner: shape (n - since,).
     """
-    return mean_of_last(running_sums(values), span, since=since)
-
-
-class RunningSums(NamedTuple):
-    """Of the rows up to each: the sum of the numbers, and how many there were. Serves means over several spans."""
-
-    total: Floats
-    known: Floats
-
-
-def running_sums(values: Floats) -> RunningSums:
-    """What mean_of_last needs, made once."""
-    present = ~np.isnan(values)
-    known = np.cumsum(present.astype(np.int64)).astype(np.float64)  # exact either way, integers add up sooner
-    return RunningSums(np.cumsum(np.where(present, values, 0.0)), known)
-
-
-def mean_of_last(sums: RunningSums, span: int, *, since: int = 0) -> Floats:
-    """What rolling_mean gives."""
-    only: Floats = means_of_last(sums, (span,), since=since)[0]
+    only: Floats = means_of_last(running_sums(values), (span,), since=since)[0]
     return only
 
 
-def means_of_last(sums: RunningSums, spans: Sequence[int], *, since: int = 0) -> Floats:
+def running_sums(values: Floats) -> Floats:
+    """What means_of_last needs, made once for means over several spans.
+
+    Shape (2, n + 1): in column t the sum of the numbers among the first t rows, and how many there are.
+    """
+    sums = np.empty((2, len(values) + 1))
+    sums[:, 0] = 0.0
+    missing = np.isnan(values)
+    if missing.any():
+        np.cumsum(np.where(missing, 0.0, values), out=sums[0, 1:])
+        sums[1, 1:] = np.cumsum((~missing).astype(np.int64))  # integers add up sooner, exact either way
+    else:
+        np.cumsum(values, out=sums[0, 1:])
+        sums[1, 1:] = np.arange(1, len(values) + 1)
+    return sums
+
+
+def means_of_last(sums: Floats, spans: Sequence[int], *, since: int = 0) -> Floats:
     """What rolling_mean gives over each span: shape (spans, n - since)."""
-    rows = len(sums.total)
-    over = np.empty((2, len(spans), rows - since))
-    for running, by_span in zip(sums, over, strict=True):
-        for span, out in zip(spans, by_span, strict=True):
-            first = min(max(since, span), rows)  # rows before it have nothing to take away
-            if since < first:
-                out[: first - since] = running[since:first]
-            np.subtract(running[first:], running[first - span : rows - span], out=out[first - since :])
+    rows = sums.shape[1] - 1
+    over = np.zeros((2, len(spans), rows - since))
+    for at, span in enumerate(spans):
+        first = min(max(since, span - 1), rows)
+        np.subtract(sums[:, first + 1 :], sums[:, first + 1 - span : rows + 1 - span], out=over[:, at, first - since :])
     total, known = over
     means = np.full(total.shape, np.nan)
     np.divide(total, known, out=means, where=known > 0)
-    for span, mean in zip(spans, means, strict=True):
-        mean[: max(0, span - 1 - since)] = np.nan
     return means
 
 
 def hold_last(values: Floats) -> Floats:
     """Each missing number replaced by the last one before it; those before the first stay missing."""
-    known = np.where(np.isnan(values), 0, np.arange(len(values)))
+    missing = np.isnan(values)
+    if not missing.any():
+        return values
+    known = np.where(missing, 0, np.arange(len(values)))
     return values[np.maximum.accumulate(known)]

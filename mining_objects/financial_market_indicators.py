@@ -6,17 +6,18 @@ that are NaN until enough rows lie behind. Prices are in any unit; RSI is 0..100
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from math import isnan
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from mining_objects.causal import Floats, recursive_sum
 
 BOLLINGER_SPAN: Final = 20
 """Closes that a row of Bollinger's bands is made of, unless told otherwise."""
 _ROWS_AT_ONCE: Final = 4_096
-"""Rows whose sums are made together, so that they stay in the cache."""
+"""Rows whose bands are computed together, so that they stay in the cache."""
 
 
 class Macd(NamedTuple):
@@ -79,14 +80,16 @@ def bollinger(closes: Floats, span: int = BOLLINGER_SPAN, width: float = 2.0) ->
 
     Source: J. Bollinger, Bollinger on Bollinger Bands (2001), chapter 7.
     """
-    middle, spread = np.full(len(closes), np.nan), np.full(len(closes), np.nan)
-    for start in range(span - 1, len(closes), _ROWS_AT_ONCE):
-        stop = min(start + _ROWS_AT_ONCE, len(closes))
-        last = [closes[start - back : stop - back] for back in range(span - 1, -1, -1)]
-        mean = _sum_in_pairs(last) / span
-        middle[start:stop] = mean
-        spread[start:stop] = np.sqrt(_sum_in_pairs([(close - mean) ** 2 for close in last]) / span)
-    return Bands(middle - width * spread, middle, middle + width * spread)
+    middle, spread = np.full((2, len(closes)), np.nan)
+    for start in range(0, len(closes) - span + 1, _ROWS_AT_ONCE):
+        last = sliding_window_view(closes[start : start + _ROWS_AT_ONCE + span - 1], span)
+        rows = slice(start + span - 1, start + span - 1 + len(last))
+        middle[rows] = mean = np.add.reduce(last, axis=1) / span
+        apart = last - mean[:, None]
+        apart *= apart
+        spread[rows] = np.sqrt(np.add.reduce(apart, axis=1) / span)
+    spread *= width
+    return Bands(middle - spread, middle, middle + spread)
 
 
 def band_position(closes: Floats, bands: Bands) -> Floats:
@@ -127,34 +130,12 @@ def obv(closes: Floats, volume: Floats) -> Floats:
     return out
 
 
-def _sum_in_pairs(columns: Sequence[Floats]) -> Floats:
-    """Elementwise sum, in the order in which numpy sums that many contiguous numbers.
-
-    Equal bits to `stack(columns, axis=1).sum(axis=1)`, on whose numbers the shipped weights were trained, without a
-    loop a row.
-    """
-    count = len(columns)
-    if count > 128:
-        half = count // 2 - count // 2 % 8
-        return _sum_in_pairs(columns[:half]) + _sum_in_pairs(columns[half:])
-    whole = count - count % 8
-    lanes = list(columns[:8])
-    for at in range(8, whole, 8):
-        lanes = [lane + column for lane, column in zip(lanes, columns[at : at + 8], strict=True)]
-    if whole:
-        lanes = [((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]))]
-        lanes += columns[whole:]
-    total = lanes[0]
-    for column in lanes[1:]:
-        total = total + column
-    return total
-
-
 def _smooth(values: Floats, span: int, rate: float) -> Floats:
     """s_t = rate * v_t + (1 - rate) * s_(t-1), started from the mean of the first span numbers, at the last of them."""
-    out = np.full(len(values), np.nan)
     start = _first_number(values)
     first = start + span - 1
+    out = np.empty(len(values))
+    out[:first] = np.nan
     if len(values) <= first:
         return out
     inputs = values[first:] * rate
@@ -165,4 +146,4 @@ def _smooth(values: Floats, span: int, rate: float) -> Floats:
 
 def _first_number(values: Floats) -> int:
     """The row of the first number; 0 where there is none."""
-    return int(np.argmin(np.isnan(values))) if len(values) and np.isnan(values[0]) else 0
+    return int(np.argmin(np.isnan(values))) if len(values) and isnan(values[0]) else 0

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mining_objects.base_mining_model import Floats, Window
-from mining_objects.causal import RunningSums, hold_last, mean_of_last, rolling_mean, running_sums
+from mining_objects.causal import hold_last, means_of_last, rolling_mean, running_sums
 from mining_objects.errors import BadCandles
 from mining_objects.features import clock_waves, log_ratio
 from mining_objects.financial_market_indicators import Bands, Macd, bollinger, macd, obv
@@ -57,7 +57,7 @@ class Past:
         return np.where(self.missing, 0.0, self.window.volume)
 
     @cached_property
-    def _squares(self) -> RunningSums:
+    def _squares(self) -> Floats:
         return running_sums(self.returns**2)
 
     @cached_property
@@ -115,7 +115,7 @@ class Past:
 
     def volatility(self, span: int) -> Floats:
         """Root mean square of the known log-returns of the last `span` rows, NaN until there have been so many."""
-        mean = mean_of_last(self._squares, span)
+        mean = means_of_last(self._squares, (span,))[0]
         mean[:span] = np.nan
         return np.sqrt(np.maximum(mean, 0.0))
 

