@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from neurons.cli import keys, models, nodes, publishing
+from neurons.cli import keys, models, nodes, publishing, stream_acts
 from neurons.cli.backup import backup
 from neurons.cli.cdf import cdf
 from neurons.cli.doctor import doctor
@@ -15,7 +15,7 @@ from neurons.cli.epochs import epochs
 from neurons.cli.explain import explain
 from neurons.cli.gateway import gateway
 from neurons.cli.notices import confirms, errors, warnings
-from neurons.cli.points import balance, leaderboard, performance, transactions
+from neurons.cli.points import balance, leaderboard, performance, transactions, volumes
 from neurons.cli.prices import prices
 from neurons.cli.refusals import refusals
 from neurons.cli.rounds import rounds
@@ -56,8 +56,11 @@ for node in (nodes.validator, nodes.miner, gateway):
 for look in (rounds, standings, explain, epochs, prices, refusals, watch):
     app.command(rich_help_panel=LOOK)(look)
 app.command(rich_help_panel=STREAMS, context_settings=publishing.WORDS_AS_THEY_STAND)(publishing.publish)
-for look in (streams, lags, cdf, leaderboard, balance, transactions, performance, confirms, errors, warnings):
+for look in (streams, lags, cdf, leaderboard, balance, transactions, performance, volumes):
     app.command(rich_help_panel=STREAMS)(look)
+for own in (stream_acts.transfer, confirms, errors, warnings):
+    app.command(rich_help_panel=STREAMS)(own)
+app.add_typer(stream_acts.app, name="stream", rich_help_panel=STREAMS)
 app.command(rich_help_panel=KEEP, context_settings=nodes.EVERYTHING_AFTER)(doctor)
 app.command(rich_help_panel=KEEP)(backup)
 app.add_typer(models.app, name="models", rich_help_panel=KEEP)

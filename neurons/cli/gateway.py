@@ -49,8 +49,8 @@ def add(
     The hotkey's memorable name is taken from the file that `augury keys mine` keeps beside the key: after mining a
     better one, add the write key again. A gateway that runs takes the change at once.
     """
-    from neurons.cli.name_files import name_path, read_name_file
     from neurons.keystore import read_hotkey
+    from neurons.name_files import name_path, read_name_file
     from neurons.web.write_keys import WriteKeyEntry, write_key_digest
 
     path = key_file.expanduser().absolute()

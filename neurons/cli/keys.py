@@ -93,11 +93,11 @@ def mine(
     Ctrl-C whenever you like, and go on with the same command. Needs no passphrase for a key that exists. Exits with 1
     when it ends without a name of so many letters.
     """
-    from neurons.cli.name_files import name_path, read_name_file
     from neurons.cli.name_mining import cores
     from neurons.cli.name_mining import mine as search
     from neurons.cli.name_screen import screen, tell_result
     from neurons.keystore import read_hotkey
+    from neurons.name_files import name_path, read_name_file
 
     path = _path(file, data_dir)
     hotkey = read_hotkey(path) if path.exists() else create_key(path, passphrase_file, unencrypted=unencrypted).hotkey
@@ -159,7 +159,7 @@ def new_passphrase(file: Path | None) -> bytes:
 
 
 def _tell(path: Path, hotkey: Hotkey, *, encrypted: bool, as_json: bool) -> None:
-    from neurons.cli.name_files import name_path, read_name_file
+    from neurons.name_files import name_path, read_name_file
 
     mode = f"{stat.S_IMODE(path.stat().st_mode):04o}"
     name = read_name_file(name_path(path), hotkey).name

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from neurons.cli.name_files import NameSearch, write_name_file
+from neurons.name_files import NameSearch, write_name_file
 from protocol.errors import NodeFault
 from protocol.rules.memorable import MIN_LETTERS
 from protocol.rules.name_search import NONCES_AT_ONCE, Found, search

@@ -12,8 +12,8 @@ from typing import Final
 import typer
 from rich.console import Console
 
-from neurons.cli.name_files import NameSearch
 from neurons.cli.name_mining import Progress
+from neurons.name_files import NameSearch
 from protocol.rules.memorable import expected_hashes
 
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))

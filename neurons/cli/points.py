@@ -1,4 +1,4 @@
-"""`augury leaderboard`, `balance`, `transactions`, `performance`: who earned how many points with what."""
+"""`augury leaderboard`, `balance`, `transactions`, `performance`, `volumes`: who earned how many points with what."""
 
 from __future__ import annotations
 
@@ -175,5 +175,26 @@ def performance(
     elif told:
         rows = [(one.horizon, money(one.amount_micros)) for one in told]
         console().print(table("Performance, best first", ("horizon", "points>"), rows))
+    else:
+        typer.echo("nothing was settled yet")
+
+
+@with_options(Asking)
+def volumes(
+    asking: Asking,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many at most.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show the horizons on which the most points changed hands."""
+    from neurons.cli.figures import money
+    from neurons.cli.stream_sources import look
+
+    told = look(asking, lambda reader: reader.volumes(limit))
+    if as_json:
+        show_json(told)
+    elif told:
+        rows = [(one.horizon, money(one.amount_micros)) for one in told]
+        console().print(table("Volumes, the most first", ("horizon", "points>"), rows))
+        console().print("points: everything that was gained or lost there, without signs.")
     else:
         typer.echo("nothing was settled yet")

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from neurons.cli.confirming import make_sure
 from neurons.cli.tables import AsJson, console, show_json, table
 from neurons.cli.where import Asking, with_options
 from protocol.errors import AuguryError, InvalidSetting
@@ -95,17 +95,12 @@ def _new_key(path: Path, passphrase_file: Path | None, *, unencrypted: bool) -> 
 
 def _make_sure(before: SigningKey, to: Path | None, *, yes: bool) -> None:
     """Raises InvalidSetting unless the person means it."""
-    what = (
+    make_sure(
         f"Key {before.hotkey.hex()[:8]} ends for ever, with all that it has"
         if to is None
-        else f"The key in {to} follows {before.hotkey.hex()[:8]}, which signs nothing more"
+        else f"The key in {to} follows {before.hotkey.hex()[:8]}, which signs nothing more",
+        yes=yes,
     )
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise InvalidSetting(f"{what}: say --yes")
-    if not typer.confirm(f"{what}. Is that meant?"):
-        raise InvalidSetting("nothing was done")
 
 
 def _kept(path: Path, network: str, before: SigningKey, after: SigningKey | None, *, issued_at_ms: int) -> Succession:
@@ -185,7 +180,7 @@ async def _bring(
     settings: MinerSettings, validators: tuple[ListedValidator, ...], before: SigningKey, statement: Succession
 ) -> list[Brought]:
     """Every validator hears the old key's name, where one is known, and then the statement."""
-    from neurons.cli.name_files import name_path, read_name_file
+    from neurons.name_files import name_path, read_name_file
 
     found = read_name_file(name_path(settings.key_path), before.hotkey).best
     brought = []

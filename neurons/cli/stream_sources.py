@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from neurons.assembly import PRESETS, clock_of, key_of
-from neurons.cli.name_files import name_path, read_name_file
 from neurons.cli.where import Asking
 from neurons.client import StreamReader, StreamWriter
+from neurons.name_files import name_path, read_name_file
 from protocol.errors import InvalidSetting, NotFound
 from protocol.params import StreamLimits
 from protocol.rules.memorable import MIN_LETTERS
@@ -33,17 +33,19 @@ async def stream_reader(asking: Asking) -> AsyncIterator[StreamReader]:
 
 
 @asynccontextmanager
-async def stream_writer(asking: Asking) -> AsyncIterator[StreamWriter]:
-    """The same, to publish to: under the memorable name that lies beside the key file, if one does.
+async def stream_writer(asking: Asking, *, publishes: bool = True) -> AsyncIterator[StreamWriter]:
+    """The same, to act on: under the memorable name that lies beside the key file, if one does.
 
-    Raises InvalidSetting for a name that is too short to publish, and KeyFileError, also for another key's name file.
+    publishes: the name must be one that may publish.
+
+    Raises InvalidSetting for a name that is too short for that, and KeyFileError, also for another key's name file.
     """
     settings = asking.settings()
     peer, key, params = asking.peer(settings), key_of(settings), PRESETS[settings.params]
     search = read_name_file(name_path(settings.key_path), key.hotkey)
     nonce = None if search.best is None else search.best.nonce
     async with StreamWriter(peer, key, params=params, clock=clock_of(settings), name_nonce=nonce) as writer:
-        if search.difficulty + params.streams.letters_given < params.streams.stream_difficulty:
+        if publishes and search.difficulty + params.streams.letters_given < params.streams.stream_difficulty:
             await _require_known(writer, settings.key_path, params.streams)
         yield writer
 

@@ -90,11 +90,12 @@ def show_lags(name: str, told: Sequence[LagLine]) -> None:
     earlier = [one.at_ms for one in told[1:]]
     gaps = [f"{(one.at_ms - before) / 1_000:,.1f} s" for one, before in zip(told, earlier, strict=False)]
     rows = [
-        (instant(one.at_ms), gap, _shortened(one.value.decode()))
+        (instant(one.at_ms), gap, shortened(one.value.decode()))
         for one, gap in zip(told, [*gaps, NOTHING], strict=True)
     ]
     console().print(table(f"{name}, newest first", ("came (UTC)", "after>", "value>"), rows))
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """The beginning of a value that is too long for a table, and its size."""
     return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}... ({len(text.encode()):,} bytes)"

@@ -13,9 +13,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -26,6 +23,7 @@ from neurons.supervise import calm_collector
 from tests.benchmarks.bench_gate import VALIDATOR, whole_gate
 from tests.benchmarks.interleaved import Rate, Round, interleaved, others_note
 from tests.benchmarks.miner_peers import miners
+from tests.benchmarks.outside_peers import outside_peer, python_of
 
 PACKAGES: Final = ("bittensor==10.2.0", "async-substrate-interface<2")
 """The second has dropped a name in 2.0 that bittensor 10.2 imports."""
@@ -34,54 +32,24 @@ CASES: Final = {"64 miners, 1 x 100": (64, 1, "120x, aim 250x"), "4 miners, 1000
 """name -> (miners, paths, goal)"""
 
 
-def python_of(venv: Path) -> str:
-    """The Python of a virtual environment with bittensor in it, which is made when it is not there."""
-    python = venv / "bin" / "python"
-    if not venv.exists():
-        print(f"installing {' '.join(PACKAGES)} into {venv}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
-    return str(python)
-
-
 @asynccontextmanager
 async def bittensor_round(python: str, count: int, paths: int) -> AsyncIterator[Round]:
     """One round: bittensor's dendrite asks every one of its axons, all at once; returns how many answered."""
+    async with AsyncExitStack() as stack:
+        axons = await stack.enter_async_context(outside_peer(python, PEERS, "serve", str(count), str(paths)))
+        ports = [await axons.told() for _ in range(count)]
+        dendrite = await stack.enter_async_context(outside_peer(python, PEERS, "ask", str(paths), *ports))
+        assert "ready" == await dendrite.told()
 
-    async def start(*arguments: str) -> asyncio.subprocess.Process:
-        pipe = asyncio.subprocess.PIPE
-        return await asyncio.create_subprocess_exec(
-            *(python, PEERS, *arguments), stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL
-        )
+        async def one_round() -> int:
+            for peer in (axons, dendrite):
+                peer.go_on()
+            answered = int(await dendrite.ask())
+            for peer in (axons, dendrite):  # 64 idle axons would burn CPU while ours is measured
+                peer.stand_still()
+            return answered
 
-    async def line_of(process: asyncio.subprocess.Process) -> str:
-        assert process.stdout is not None
-        while line := (await process.stdout.readline()).decode():
-            if line.startswith("> "):  # the rest is bittensor's log
-                return line[2:].strip()
-        raise RuntimeError(f"bittensor ended; to see why: {python} {PEERS} serve {count} {paths}")
-
-    axons = await start("serve", str(count), str(paths))
-    ports = [await line_of(axons) for _ in range(count)]
-    dendrite = await start("ask", str(paths), *ports)
-    assert "ready" == await line_of(dendrite)
-
-    async def one_round() -> int:
-        assert dendrite.stdin is not None
-        for process in (axons, dendrite):
-            process.send_signal(signal.SIGCONT)
-        dendrite.stdin.write(b"\n")
-        answered = int(await line_of(dendrite))
-        for process in (axons, dendrite):  # 64 idle axons would burn CPU while ours is measured
-            process.send_signal(signal.SIGSTOP)
-        return answered
-
-    try:
         yield one_round
-    finally:
-        for process in (dendrite, axons):
-            process.kill()
-            await process.wait()
 
 
 async def measure(count: int, paths: int, *, python: str, turns: int) -> Mapping[str, Rate]:
@@ -100,7 +68,7 @@ def main() -> None:
     parser.add_argument("--bittensor", type=Path, metavar="VENV", help="its virtual environment, made when missing")
     parser.add_argument("--turns", type=int, default=3, help="how often each side is measured (default %(default)s)")
     options = parser.parse_args()
-    python = python_of(options.bittensor) if options.bittensor else ""
+    python = python_of(options.bittensor, PACKAGES) if options.bittensor else ""
     for name, (count, paths, goal) in CASES.items():
         rates = asyncio.run(measure(count, paths, python=python, turns=options.turns))
         print(f"{name}: ours      {rates['ours']}")

@@ -66,7 +66,7 @@ def main() -> None:
     if options.skill:
         compare_skill(options.skill, options.threads)
         return
-    cases = {name: _slices_of(step) for name, step in steps(options.threads).items()}
+    cases = {name: slices_of(step) for name, step in steps(options.threads).items()}
     rates = asyncio.run(interleaved(cases, turns=options.turns, seconds=options.seconds))
     table = Table(title=f"an epoch of {YEAR:,} windows of {WINDOW}, {UNITS} units, {options.threads} thread(s)")
     for heading in ("case", "s", "fastest", "slowest", "CPU s", "CPU / plain", "aim"):
@@ -87,16 +87,16 @@ def steps(threads: int) -> dict[str, Callable[[], Any]]:
     found = {
         PLAIN: _plain_step(5),
         f"{PLAIN}, 28 features": _plain_step(len(features.NAMES)),
-        OURS: _our_step(FLOAT32, threads, features.NAMES),
-        f"{OURS}, 5 features": _our_step(FLOAT32, threads, features.NAMES[:5]),
+        OURS: our_step(FLOAT32, threads, features.NAMES),
+        f"{OURS}, 5 features": our_step(FLOAT32, threads, features.NAMES[:5]),
     }
     if has_bfloat16(torch.device("cpu")):
-        found[f"{OURS}, {BFLOAT16}"] = _our_step(BFLOAT16, threads, features.NAMES)
+        found[f"{OURS}, {BFLOAT16}"] = our_step(BFLOAT16, threads, features.NAMES)
     found["the products alone"] = _products(len(features.NAMES))
     return found
 
 
-def _slices_of(step: Callable[[], Any]) -> Callable[[], Any]:
+def slices_of(step: Callable[[], Any]) -> Callable[[], Any]:
     async def run() -> int:
         for _ in range(SLICE):
             step()
@@ -122,7 +122,7 @@ def _plain_step(shown: int) -> Callable[[], None]:
     return step
 
 
-def _our_step(precision: str, threads: int, names: tuple[str, ...]) -> Callable[[], bool]:
+def our_step(precision: str, threads: int, names: tuple[str, ...]) -> Callable[[], bool]:
     config = LstmConfig(lookback=WINDOW, hidden=UNITS, layers=1, features=names)
     settings = TrainingSettings(batch=BATCH, device="cpu", precision=precision, threads=threads)
     chance, count = np.random.default_rng(1), 64 * BATCH

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from click.testing import Result
 
-from neurons.cli.name_files import NameSearch, name_path, write_name_file
 from neurons.clock import ScaledClock
 from neurons.entropy import SystemEntropy
 from neurons.keystore import create_key_file
+from neurons.name_files import NameSearch, name_path, write_name_file
 from neurons.store.memory import MemoryStore
 from neurons.transport.client import GrpcCaller
 from neurons.transport.server import serving

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from neurons.cli import main
-from neurons.cli.name_files import NameSearch, name_path, write_name_file
 from neurons.keystore import create_key_file
+from neurons.name_files import NameSearch, name_path, write_name_file
 from protocol.rules.name_search import NONCES_AT_ONCE, search
 from protocol.units import Hotkey
 from tests.support.world import SeededEntropy

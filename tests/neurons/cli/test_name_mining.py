@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from neurons.cli import app
-from neurons.cli.name_files import NameSearch, name_path, read_name_file, write_name_file
 from neurons.cli.name_mining import PORTION, Progress, best_of
 from neurons.cli.name_screen import duration, progress_line
 from neurons.keystore import read_hotkey
+from neurons.name_files import NameSearch, name_path, read_name_file, write_name_file
 from protocol.rules.memorable import Name, name_of
 from protocol.rules.name_search import Found
 from protocol.units import Hotkey

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from neurons.cli.name_files import NameSearch, name_path, read_name_file, write_name_file
 from neurons.keystore import KeyFileBroken, KeyFileError
+from neurons.name_files import NameSearch, name_path, read_name_file, write_name_file
 from protocol.rules.memorable import Name
 from protocol.rules.name_search import Found
 from protocol.units import Hotkey
