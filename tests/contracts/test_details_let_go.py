@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
-
-import pytest
 
 from neurons.ports import Store
 from neurons.records import Change
 from neurons.store.copying import copy_store
 from neurons.store.memory import MemoryStore
-from neurons.store.sqlite import SqliteStore
 from tests.support.rows import CHALLENGE, SERIES, a_commitment, a_pay, a_round, anchor_of, hotkey_of, round_id_of
-
-Check = Callable[[Store], Awaitable[None]]
-
-
-@pytest.fixture(params=["sqlite", "memory"])
-def on_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Check], None]:
-    """Runs a check on a fresh store, and closes it."""
-
-    async def run(check: Check) -> None:
-        store = await SqliteStore.open(tmp_path / "node.db") if request.param == "sqlite" else MemoryStore()
-        async with store:
-            await check(store)
-
-    return lambda check: asyncio.run(run(check))
 
 
 def test_prune_empties_details_of_old_rounds_and_keeps_every_other_figure(on_store):

@@ -2,31 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-
-import pytest
-
 from neurons.ports import Store
 from neurons.records import Change
-from neurons.store.memory import MemoryStore
-from neurons.store.sqlite import SqliteStore
 from tests.support.rows import a_nonce
-
-Check = Callable[[Store], Awaitable[None]]
-
-
-@pytest.fixture(params=["sqlite", "memory"])
-def on_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Check], None]:
-    """Runs a check on a fresh store, and closes it."""
-
-    async def run(check: Check) -> None:
-        store = await SqliteStore.open(tmp_path / "node.db") if request.param == "sqlite" else MemoryStore()
-        async with store:
-            await check(store)
-
-    return lambda check: asyncio.run(run(check))
 
 
 def test_a_nonce_that_comes_again_after_it_expired_is_kept_until_it_expires_again(on_store):

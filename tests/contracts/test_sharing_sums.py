@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -14,24 +11,10 @@ from neurons.records import Change, SharingRow
 from neurons.store.copying import copy_store
 from neurons.store.errors import RowRefused
 from neurons.store.memory import MemoryStore
-from neurons.store.sqlite import SqliteStore
 from protocol.units import UnixMs
 from tests.support.rows import CHALLENGE, SERIES, a_score, a_sharing, anchor_of
 
-Check = Callable[[Store], Awaitable[None]]
 FAR = anchor_of(1_000)
-
-
-@pytest.fixture(params=["sqlite", "memory"])
-def on_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Check], None]:
-    """Runs a check on a fresh store, and closes it."""
-
-    async def run(check: Check) -> None:
-        store = await SqliteStore.open(tmp_path / "node.db") if request.param == "sqlite" else MemoryStore()
-        async with store:
-            await check(store)
-
-    return lambda check: asyncio.run(run(check))
 
 
 async def held(store: Store, *, from_ms: int = 0, before_ms: int = FAR, challenge: str = CHALLENGE) -> list[SharingRow]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -21,8 +19,6 @@ from neurons.records import (
     ReplyRow,
 )
 from neurons.store.errors import RowRefused
-from neurons.store.memory import MemoryStore
-from neurons.store.sqlite import SqliteStore
 from protocol.rules.ledger import AUG
 from protocol.units import Digest, Micros, Nano, PriceE8, UnixMs
 from tests.support.rows import (
@@ -42,20 +38,7 @@ from tests.support.rows import (
     round_id_of,
 )
 
-Check = Callable[[Store], Awaitable[None]]
 TOO_MUCH = 2**63
-
-
-@pytest.fixture(params=["sqlite", "memory"])
-def on_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Check], None]:
-    """Runs a check on a fresh store, and closes it."""
-
-    async def run(check: Check) -> None:
-        store = await SqliteStore.open(tmp_path / "node.db") if request.param == "sqlite" else MemoryStore()
-        async with store:
-            await check(store)
-
-    return lambda check: asyncio.run(run(check))
 
 
 def test_a_new_store_is_empty_and_an_empty_change_leaves_it_so(on_store):
