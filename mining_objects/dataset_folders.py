@@ -20,6 +20,8 @@ RECORDED_FORMAT: Final = "augury/candles/1"
 DOWNLOADED_FORMAT: Final = "augury/candles/2"
 VENUE_FOLDER: Final = "venue="
 _AGREED: Final = "agreed"
+_LISTED: Final = 20
+"""So many names at most in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ def choose_files(path: Path) -> ChosenFiles:
 
     Raises BadCandles when a folder leaves open which series is meant, or is not what its manifest describes.
     """
+    if not path.exists():
+        raise BadCandles(f"cannot read {path}: there is no such file or folder", path=str(path))
     if not path.is_dir():
         return ChosenFiles(path.stem, (path,))
     if path.name.startswith(VENUE_FOLDER) and not (path / MANIFEST_NAME).exists():
@@ -77,6 +81,10 @@ def _of_venue(folder: Path, manifest: dict[str, Any], venue: str) -> ChosenFiles
 def _read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest, with the parts that are needed. Raises BadCandles."""
     path = folder / MANIFEST_NAME
+    if not path.exists():
+        inside = sorted(one.parent.name for one in folder.glob(f"*/{MANIFEST_NAME}"))
+        there = f"; datasets in it: {', '.join(inside[:_LISTED])}" if inside else ""
+        raise BadCandles(f"{folder} is no dataset, it has no {MANIFEST_NAME}{there}", path=str(folder))
     try:
         manifest = json.loads(path.read_bytes())
         needed: dict[str, dict[str, type]] = {

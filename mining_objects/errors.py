@@ -8,6 +8,7 @@ NodeFault
 ├── UnsafeModelFile    a model came with a pickle, a link or a path out of its folder
 ├── HubFault           a model repository could not be read or written
 ├── BrokenCheckpoint   weights that are damaged, foreign or made for another model
+├── UnwritableFolder   results cannot be written where they belong: no right to, a full disk, a file in the way
 ├── ResumeMismatch     a stopped training was asked to go on as another one
 ├── TrainingDiverged   a loss or gradient that is no number; training stopped before it took the step
 └── BadCandles         a candle file or window that is not what it must be
@@ -58,6 +59,12 @@ class BrokenCheckpoint(NodeFault):
     """Weights that are damaged, foreign, or made for another model or version."""
 
     code = "broken-checkpoint"
+
+
+class UnwritableFolder(NodeFault):
+    """Results cannot be written into their folder; says what the system said."""
+
+    code = "folder-unwritable"
 
 
 class ResumeMismatch(NodeFault):

@@ -30,6 +30,9 @@ from protocol.errors import InvalidSetting
 FINISHED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
 """Trials that count; one that diverged or was killed does not."""
 _UNPRUNED_TRIALS: Final = 5
+MOST_LOST: Final = 10
+"""So many trials may diverge before the first that counts, and for each that counts, until a search gives up."""
+_DIVERGED: Final = "diverged"
 _HEARTBEAT_S: Final = 60
 """A trial whose process has not been heard of for twice as long has failed."""
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -135,7 +138,8 @@ def run_trials(
     watcher: Watcher,
     on_trial: Callable[[FrozenTrial], None],
 ) -> None:
-    """Runs trials here until `until` of the study count; others may add to it meanwhile. Raises Stopped when asked.
+    """Runs trials here until `until` of the study count; others may add to it meanwhile. Raises Stopped when asked, and
+    TrainingDiverged when so many trials diverged, and so few counted, that the space holds hardly anything to find.
 
     seed: of the sampler; must differ between processes that share a study.  on_trial: told of each trial that ended.
     """
@@ -148,13 +152,37 @@ def run_trials(
         tried = changed(recipe, values)
         data = load_data(tried, series)
         pruning = _Pruning(trial, watcher)
-        best = Training(tried.family, tried.config, tried.training, data, folder=None, watcher=pruning).run().best
+        try:
+            best = Training(tried.family, tried.config, tried.training, data, folder=None, watcher=pruning).run().best
+        except TrainingDiverged as diverged:
+            trial.set_user_attr(_DIVERGED, str(diverged))
+            raise
         trial.set_user_attr("skill", best.skill)
         trial.set_user_attr("epoch", best.epoch)
         return best.score
 
-    while finished_trials(study) < until:
+    while (finished := finished_trials(study)) < until:
+        _refuse_hopeless(study, finished)
         study.optimize(objective, n_trials=1, catch=(TrainingDiverged,), callbacks=[lambda _, trial: on_trial(trial)])
+
+
+def why_lost(trial: FrozenTrial) -> str | None:
+    """What a trial that diverged said; None for any other."""
+    told: str | None = trial.user_attrs.get(_DIVERGED)
+    return told
+
+
+def _refuse_hopeless(study: optuna.Study, finished: int) -> None:
+    """Raises TrainingDiverged once more than MOST_LOST trials diverged for each that counts, and as many before one."""
+    lost = [trial for trial in study.trials if why_lost(trial)]
+    if len(lost) >= MOST_LOST * (1 + finished):
+        raise TrainingDiverged(
+            f"{len(lost)} trials of this search diverged and {finished} counted: what is tried hardly ever trains. "
+            f"Narrow the recipe's [sweep], and search anew in another folder. Trial {lost[-1].number} said: "
+            f"{why_lost(lost[-1])}",
+            diverged=len(lost),
+            finished=finished,
+        )
 
 
 def best_recipe(study: optuna.Study, recipe: Recipe) -> Recipe:

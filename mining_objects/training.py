@@ -226,6 +226,13 @@ class Training:
 
     def _look(self, epoch: int, references: dict[str, float]) -> None:
         score, progress, best = self._score(), self.progress, self.progress.best()
+        if not math.isfinite(score):
+            raise TrainingDiverged(
+                f"the look after batch {progress.step}: the validation score is {score}; what was saved before it is "
+                f"kept. Try a smaller learning_rate than {self.settings.learning_rate:g}",
+                epoch=epoch + 1,
+                batch=progress.step,
+            )
         report = ValidationReport(
             epoch=epoch + 1,
             step=progress.step,

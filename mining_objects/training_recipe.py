@@ -147,7 +147,10 @@ def _check_order(recipe: Recipe) -> None:
     names = ("train_from", "validation_from", "until")
     at = [instant_ms(getattr(recipe.data, name), f"data.{name}") for name in names]
     if not at[0] < at[1] < at[2]:
-        raise InvalidSetting("want data.train_from < data.validation_from < data.until", setting="data.until")
+        told = ", ".join(f"data.{name} is {getattr(recipe.data, name)}" for name in names)
+        raise InvalidSetting(
+            f"want data.train_from < data.validation_from < data.until, but {told}", setting="data.until"
+        )
     reach = max(recipe.family.steps(recipe.config))
     if recipe.data.embargo_steps < reach:
         raise InvalidSetting(

@@ -12,8 +12,10 @@ FLOAT32: Final = "float32"
 BFLOAT16: Final = "bfloat16"
 _AT_LEAST: Final = {
     "epochs": 1, "batch": 1, "looks": 1, "patience": 1, "seed": 0, "devices": 1, "threads": 1, "save_every": 1,
-    "learning_rate": 0.0, "weight_decay": 0.0, "clip": 0.0,
+    "weight_decay": 0.0,
 }  # fmt: skip
+_ABOVE_ZERO: Final = ("learning_rate", "clip")
+"""With 0 nothing is learnt, however long it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,10 @@ class TrainingSettings:
             value = getattr(self, name)
             if not math.isfinite(value) or value < least:
                 raise InvalidSetting(f"{name} must be a number of at least {least:g}, was {value!r}", setting=name)
+        for name in _ABOVE_ZERO:
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0.0):
+                raise InvalidSetting(f"{name} must be a number above 0, was {value!r}", setting=name)
         if self.precision not in (FLOAT32, BFLOAT16):
             raise InvalidSetting(
                 f"precision must be {FLOAT32} or {BFLOAT16}, was {self.precision!r}", setting="precision"

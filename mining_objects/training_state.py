@@ -23,6 +23,7 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
 from mining_objects.errors import BrokenCheckpoint, ResumeMismatch
+from mining_objects.result_folders import writing
 
 STATE_NAME: Final = "resume.safetensors"
 _FORMAT: Final = "augury/training/1"
@@ -44,21 +45,29 @@ class TrainingState:
 
 
 def save_state(folder: Path, identity: Identity, state: TrainingState) -> None:
-    """Replaces the state in folder in one step, on the disk when this returns; a kill leaves the old or the new one."""
+    """Replaces the state in folder in one step, on the disk when this returns; a kill leaves the old or the new one.
+
+    Raises UnwritableFolder, for a full disk too, and leaves the old one.
+    """
     told = {"format": _FORMAT, "sha256": _digest(state.tensors)}
     told |= {"identity": json.dumps(dict(identity)), "progress": json.dumps(state.progress)}
-    folder.mkdir(parents=True, exist_ok=True)
+    payload = tensors_to_bytes(state.tensors, metadata=told)
     part = folder / (STATE_NAME + ".part")
-    with part.open("wb") as file:
-        file.write(tensors_to_bytes(state.tensors, metadata=told))
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(folder / STATE_NAME)
-    directory = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("wb") as file:
+                file.write(payload)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(folder / STATE_NAME)
+        finally:
+            part.unlink(missing_ok=True)
+        directory = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
 
 
 def load_state(folder: Path, identity: Identity) -> TrainingState:

@@ -85,6 +85,8 @@ def train(
     }  # fmt: skip
     flagged = [f"{key}={value}" for key, value in flags.items() if value is not None]
     recipe = read_recipe(config, [*(change or []), *flagged])
+    if not sweep and (study is not None or processes > 1):
+        raise InvalidSetting("--study and --processes are of a search: say how many trials by --sweep", setting="sweep")
     if sweep:
         _sweep(recipe, data, out, trials=sweep, processes=processes, study=study)
     elif recipe.training.devices > 1 and not by_torchrun():
@@ -99,6 +101,7 @@ def train_recipe(meeting: Meeting | None, table: dict[str, Any], folder: Path, o
     Ends the process with 130 when it is stopped.
     """
     from mining_objects.devices import pick_device
+    from mining_objects.result_folders import make_writable
     from mining_objects.training import Stopped, Training
     from mining_objects.training_data import load_data, load_series
     from mining_objects.training_ranks import joined
@@ -107,17 +110,14 @@ def train_recipe(meeting: Meeting | None, table: dict[str, Any], folder: Path, o
     from runnable.training_report import write_results
     from runnable.training_screen import TrainingScreen
 
-    if (out / STATE_NAME).exists() and not resume:
-        raise InvalidSetting(
-            f"a training that stopped waits in {out}: go on with it by --resume, or choose another folder",
-            setting="out",
-        )
+    _check_out(out, is_stopped=(out / STATE_NAME).exists(), resume=resume)
     recipe, console = recipe_of(table), Console()
     with joined(pick_device(recipe.training.device), meeting) as ranks:
         recipe = replace(recipe, training=replace(recipe.training, devices=ranks.world))
         console.quiet = not ranks.leads
         series = load_series(recipe, folder)
         examples = load_data(recipe, series)
+        make_writable(out)
         console.print(
             f"{', '.join(one.window.series for one in series)}: {len(examples.train.rows):,} training and "
             f"{len(examples.validation.rows):,} validation examples, {len(recipe.config.features)} features x "
@@ -141,6 +141,22 @@ def train_recipe(meeting: Meeting | None, table: dict[str, Any], folder: Path, o
                 write_results(out, recipe, series, trained)
             (out / STATE_NAME).unlink(missing_ok=True)
             console.print(_summary(trained, series, out))
+
+
+def _check_out(out: Path, *, is_stopped: bool, resume: bool) -> None:
+    """Raises InvalidSetting where training would undo what another one did, or where there is none to go on with."""
+    from mining_objects.cards import CARD_NAME
+
+    is_finished = (out / CARD_NAME).exists()
+    if is_stopped and not resume:
+        told = f"a training that stopped waits in {out}: go on with it by --resume, or choose another folder"
+    elif resume and not is_stopped:
+        told = f"no training waits in {out}" + (": the one there has ended" if is_finished else "")
+    elif is_finished and not resume:
+        told = f"{out} holds a trained model, which is never overwritten: choose another folder, or move it away"
+    else:
+        return
+    raise InvalidSetting(told, setting="out")
 
 
 def _sweep(recipe: Recipe, data: Path, out: Path, **how: Any) -> None:

@@ -20,7 +20,8 @@ Rank = Callable[..., None]
 
 
 def run_ranks(world: int, run: Rank, arguments: tuple[Any, ...]) -> None:
-    """Runs it in so many new processes and waits for all. Ends this process as the first of them that failed ended.
+    """Runs it in so many new processes and waits for all. Ends this process as the first of them that failed ended,
+    which alone says why.
 
     Ctrl-C reaches them as it reaches this one, which leaves the answer to them.
     """
@@ -42,8 +43,17 @@ def _run(rank: int, world: int, file: str, run: Rank, arguments: tuple[Any, ...]
     try:
         run(Meeting(rank, world, Path(file)), *arguments)
     except AuguryError as error:
-        if rank == 0:
-            print(f"error ({error.code}): {error}", file=sys.stderr)
+        if _is_first_to_fail(Path(file).parent):
+            print(f"error ({error.code}): {error}", file=sys.stderr, flush=True)
         sys.exit(WRONG_USE)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _is_first_to_fail(folder: Path) -> bool:
+    """Whether no other process has said yet why all of them end: those that are left are ended without a word."""
+    try:
+        (folder / "said").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from mining_objects.checkpoints import Checkpoint, save_checkpoint
+from mining_objects.result_folders import writing
 from mining_objects.training import BASELINE, FLAT, Trained
 from mining_objects.training_data import Series
 from mining_objects.training_recipe import Recipe, instant_ms, to_toml
@@ -24,19 +25,20 @@ from runnable.training_charts import draw_calibration, draw_losses
 
 
 def write_results(out: Path, recipe: Recipe, series: Sequence[Series], trained: Trained) -> None:
-    """Writes the files above into out; the card last, so that a card means a whole folder."""
+    """Writes the files above into out; the card last, so that a card means a whole folder. Raises UnwritableFolder."""
     tensors = {name: tensor.detach().cpu().numpy() for name, tensor in trained.network.state_dict().items()}
     model = recipe.family.forecaster(recipe.config, trained.network)
     period = (instant_ms(recipe.data.validation_from, "from"), instant_ms(recipe.data.until, "until"))
     calibration = calibrate(model, [one.window for one in series], *period)
     story = tell(recipe, series, trained) | ({"calibration": calibration.told()} if calibration else {})
-    out.mkdir(parents=True, exist_ok=True)
-    draw_losses(trained, out / "losses.png")
-    if calibration:
-        draw_calibration(calibration, out / "calibration.png")
-    (out / "recipe.toml").write_text(to_toml(recipe), encoding="utf-8")
-    (out / "README.md").write_text(page(recipe, series, trained, calibration), encoding="utf-8")
-    save_checkpoint(out, Checkpoint(recipe.family.name, asdict(recipe.config), story, tensors))
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        draw_losses(trained, out / "losses.png")
+        if calibration:
+            draw_calibration(calibration, out / "calibration.png")
+        (out / "recipe.toml").write_text(to_toml(recipe), encoding="utf-8")
+        (out / "README.md").write_text(page(recipe, series, trained, calibration), encoding="utf-8")
+        save_checkpoint(out, Checkpoint(recipe.family.name, asdict(recipe.config), story, tensors))
 
 
 def tell(recipe: Recipe, series: Sequence[Series], trained: Trained) -> dict[str, Any]:

@@ -10,7 +10,17 @@ import optuna
 from rich.console import Console
 from rich.table import Table
 
-from mining_objects.sweeping import FINISHED, best_recipe, finished_trials, open_study, run_trials, space_of, values_of
+from mining_objects.result_folders import make_writable, writing
+from mining_objects.sweeping import (
+    FINISHED,
+    best_recipe,
+    finished_trials,
+    open_study,
+    run_trials,
+    space_of,
+    values_of,
+    why_lost,
+)
 from mining_objects.training import Stopped, ValidationReport
 from mining_objects.training_data import load_series
 from mining_objects.training_ranks import Meeting
@@ -29,11 +39,12 @@ def sweep(recipe: Recipe, data: Path, out: Path, *, trials: int, processes: int,
     """Searches until `trials` of the study count, and writes what came of it into out; a study that stopped goes on."""
     if recipe.training.devices > 1:
         raise InvalidSetting("a sweep's trials train alone: set devices to 1", setting="training.devices")
-    out.mkdir(parents=True, exist_ok=True)
     url = study or f"sqlite:///{(out / 'study.sqlite').resolve()}"
     space_of(recipe)
     table = recipe.table() | {"sweep": dict(recipe.sweep)}
-    opened = open_study(url, out.name, recipe, load_series(recipe, data))
+    series = load_series(recipe, data)
+    make_writable(out)
+    opened = open_study(url, out.name, recipe, series)
     Console().print(f"study {out.name!r}: {finished_trials(opened)} trials so far, {trials} wanted")
     arguments = (table, data, out, trials, url)
     if processes == 1:
@@ -62,14 +73,16 @@ def write_findings(study: optuna.Study, recipe: Recipe, out: Path) -> None:
     """Prints the best trials; writes all into trials.csv and the best one's recipe into best.toml."""
     keys = list(space_of(recipe))
     rows = sorted((t for t in study.trials if t.state in FINISHED), key=lambda t: (t.state.name, _score(t)))
-    with (out / TRIALS_NAME).open("w", newline="", encoding="utf-8") as file:
+    with writing(out), (out / TRIALS_NAME).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["trial", "state", "score", "skill", *keys])
         for trial in rows:
             values = values_of(trial.params, recipe)
             skill = trial.user_attrs.get("skill", "")
             writer.writerow([trial.number, trial.state.name.lower(), _score(trial), skill, *map(values.get, keys)])
-    (out / BEST_NAME).write_text(to_toml(best_recipe(study, recipe)), encoding="utf-8")
+    best = to_toml(best_recipe(study, recipe))
+    with writing(out):
+        (out / BEST_NAME).write_text(best, encoding="utf-8")
     shown = Table(title=f"{len(rows)} trials; the best {min(_SHOWN, len(rows))}")
     for heading in ("trial", "score", "skill", "with"):
         shown.add_column(heading, justify="left" if heading == "with" else "right")
@@ -101,7 +114,8 @@ class _TrialScreen(TrainingScreen):
 
     def on_trial(self, trial: optuna.trial.FrozenTrial) -> None:
         if trial.state not in FINISHED:
-            self.say(f"trial {trial.number:4d}  {trial.state.name.lower()}: it does not count")
+            ended = "diverged" if why_lost(trial) else trial.state.name.lower()
+            self.say(f"trial {trial.number:4d}  {ended}: it does not count")
             return
         skill = trial.user_attrs["skill"]
         self.say(

@@ -81,6 +81,12 @@ def test_what_is_no_manifest_is_refused(tmp_path, change):
         choose_files(dataset(tmp_path, "okx", change=change))
 
 
+def test_a_folder_of_datasets_names_those_in_it(tmp_path):
+    dataset(tmp_path / "btc", "okx")
+    with pytest.raises(BadCandles, match=r"is no dataset, it has no manifest.json; datasets in it: btc$"):
+        choose_files(tmp_path)
+
+
 def test_a_manifest_cannot_lead_out_of_its_folder(tmp_path):
     folder = dataset(tmp_path, "okx")
     manifest = json.loads((folder / MANIFEST_NAME).read_text())

@@ -7,14 +7,16 @@ import pytest
 pytest.importorskip("torch")
 optuna = pytest.importorskip("optuna")
 
-from mining_objects.errors import MissingPackage, ResumeMismatch  # noqa: E402
+from mining_objects.errors import MissingPackage, ResumeMismatch, TrainingDiverged  # noqa: E402
 from mining_objects.sweeping import (  # noqa: E402
+    MOST_LOST,
     best_recipe,
     finished_trials,
     open_study,
     run_trials,
     space_of,
     values_of,
+    why_lost,
 )
 from mining_objects.training import Watcher  # noqa: E402
 from mining_objects.training_data import Series  # noqa: E402
@@ -70,6 +72,21 @@ def test_a_trial_that_stands_worse_than_the_others_is_pruned_and_is_never_the_be
     assert optuna.trial.TrialState.PRUNED == trial.state
     assert [0, 1] == sorted(trial.intermediate_values)
     assert 0.0 == study.best_value
+
+
+DIVERGING = recipe_of(TABLE | {"sweep": {"training.learning_rate": {"low": 1e18, "high": 1e20, "log": True}}})
+
+
+@pytest.mark.parametrize("counted", [0, 1])
+def test_a_search_in_which_hardly_anything_trains_gives_up_and_says_why(tmp_path, counted):
+    study, told = _study(tmp_path, DIVERGING), []
+    for _ in range(counted):
+        study.add_trial(optuna.trial.create_trial(value=1.0))
+    with pytest.raises(TrainingDiverged, match=rf"and {counted} counted: .*Trial \d+ said: .*learning_rate") as gave_up:
+        run_trials(study, DIVERGING, SERIES, until=99, seed=1, watcher=Watcher(), on_trial=told.append)
+
+    assert MOST_LOST * (1 + counted) == len(told) == gave_up.value.fields["diverged"]
+    assert all("learning_rate" in (why_lost(trial) or "") for trial in told)
 
 
 def test_a_study_of_another_recipe_space_or_data_is_not_gone_on_with(tmp_path):

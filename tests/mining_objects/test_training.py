@@ -12,7 +12,12 @@ torch = pytest.importorskip("torch")
 
 from mining_objects.datasets import Examples  # noqa: E402
 from mining_objects.devices import pick_device  # noqa: E402
-from mining_objects.errors import BrokenCheckpoint, ResumeMismatch, TrainingDiverged  # noqa: E402
+from mining_objects.errors import (  # noqa: E402
+    BrokenCheckpoint,
+    ResumeMismatch,
+    TrainingDiverged,
+    UnwritableFolder,
+)
 from mining_objects.lstm_training import LstmFamily  # noqa: E402
 from mining_objects.models.lstm import LstmConfig  # noqa: E402
 from mining_objects.trainable import step_weights  # noqa: E402
@@ -171,6 +176,30 @@ def test_a_loss_that_is_no_number_stops_before_the_step_and_the_state_before_it_
     assert all(torch.isfinite(tensor).all() for tensor in kept.network.state_dict().values())
 
 
+def test_a_validation_score_that_is_no_number_ends_the_training(tmp_path):
+    poisoned = replace(
+        DATA, validation=replace(DATA.validation, outcomes=np.full_like(DATA.validation.outcomes, np.nan))
+    )
+
+    with pytest.raises(TrainingDiverged, match="the look after batch 3: the validation score is nan"):
+        _training(tmp_path, data=poisoned).run()
+
+
+def test_a_disk_that_is_full_leaves_the_state_before_it_to_go_on_from(whole, tmp_path):
+    class FullLater(Watcher):
+        def on_batch(self, epoch, done, of, loss):
+            if (epoch, done) == (2, 1):
+                (tmp_path / f"{STATE_NAME}.part").symlink_to("/dev/full")
+
+    with pytest.raises(UnwritableFolder, match="cannot be written: No space left on device"):
+        _training(tmp_path, watcher=FullLater()).run()
+    assert [STATE_NAME] == [path.name for path in tmp_path.iterdir()]
+    resumed = _training(tmp_path)
+    resumed.resume()
+
+    assert _bits(whole) == _bits(resumed.run())
+
+
 def test_every_example_is_learnt_from_once_an_epoch(tmp_path):
     class Counting(LstmFamily):
         seen: list[float] = []  # noqa: RUF012 - the test's own
@@ -198,6 +227,8 @@ def test_anchors_weigh_as_the_steps_they_stand_for():
     [
         ({"epochs": 0}, "epochs must be a number of at least 1"),
         ({"learning_rate": float("nan")}, "learning_rate must be a number"),
+        ({"learning_rate": 0.0}, "learning_rate must be a number above 0, was 0.0"),
+        ({"clip": 0.0}, "clip must be a number above 0, was 0.0"),
         ({"precision": "float16"}, "precision must be float32 or bfloat16"),
         ({"compile": True}, "cannot take a lstm network whole"),
         ({"device": "tpu"}, "auto, cpu, cuda, mps"),

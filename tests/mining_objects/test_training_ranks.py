@@ -16,7 +16,7 @@ from safetensors.torch import load_file  # noqa: E402
 from mining_objects.training_ranks import ALONE, Ranks, joined  # noqa: E402
 from protocol.errors import InvalidSetting  # noqa: E402
 from runnable.training_processes import run_ranks  # noqa: E402
-from tests.support.training_ranks import train_and_tell  # noqa: E402
+from tests.support.training_ranks import fail_in_the_second, train_and_tell  # noqa: E402
 
 
 @settings(max_examples=100, deadline=None)
@@ -51,6 +51,15 @@ def test_two_processes_see_each_example_once_and_end_with_the_weights_of_one(tmp
         torch.testing.assert_close(alone[name], tensor, rtol=1e-3, atol=1e-4)
     one = json.loads((tmp_path / "alone" / "rank0.json").read_text())
     np.testing.assert_allclose(one["scores"], told[0]["scores"], rtol=1e-5)
+
+
+@pytest.mark.processes
+def test_whichever_process_fails_first_says_why_and_ends_all(capfd):
+    with pytest.raises(SystemExit) as ended:
+        run_ranks(2, fail_in_the_second, ())
+
+    assert 2 == ended.value.code
+    assert "error (training-diverged): the second process's own words\n" == capfd.readouterr().err
 
 
 def test_a_device_that_cannot_train_with_others_is_refused(tmp_path):

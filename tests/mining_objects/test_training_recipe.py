@@ -70,7 +70,7 @@ def test_what_is_written_reads_back_equal(written, tmp_path):
         ({"config": {"dropout": 1.0}}, "dropout must be at least 0 and below 1"),
         ({"config": {"lookback": 1}}, "lookback must be at least 2, was 1"),
         ({"data": {"until": "soon"}}, "data.until: 'soon' is no date"),
-        ({"data": {"until": "2024-01-01"}}, "want data.train_from < data.validation_from < data.until"),
+        ({"data": {"until": "2024-01-01"}}, "data.validation_from is 2024-09-01, data.until is 2024-01-01"),
         ({"data": {"embargo_steps": 100}}, "embargo_steps must be at least 112, as far as outcomes reach, was 100"),
         ({"training": {"devices": 0}}, "devices must be a number of at least 1, was 0"),
         ({"data": {"stride": 0}}, "data.stride must be at least 1"),

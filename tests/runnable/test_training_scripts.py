@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from mining_objects import models
 from mining_objects.datasets import COLUMNS, read_candles
-from mining_objects.errors import BadCandles, MissingPackage
+from mining_objects.errors import BadCandles, MissingPackage, UnwritableFolder
 from mining_objects.training_recipe import read_recipe
 from protocol.errors import InvalidSetting
 from runnable.generate_historical_data import generate, instant_ms
@@ -97,6 +97,26 @@ def test_a_model_is_trained_and_saved(tmp_path):
     assert facts["sha256"] == card["training"]["data"]["sha256"]
     assert 1 == len(card["training"]["epochs"])
     assert "lstm" == models.create("lstm", weights=tmp_path / "weights").name
+
+    with pytest.raises(InvalidSetting, match="holds a trained model, which is never overwritten"):
+        train(tmp_path / "set", tmp_path / "weights", change=TINY, epochs=1, seed=4)
+    with pytest.raises(InvalidSetting, match=r"no training waits in .*: the one there has ended"):
+        train(tmp_path / "set", tmp_path / "weights", change=TINY, epochs=1, seed=3, resume=True)
+    assert card == json.loads((tmp_path / "weights" / "card.json").read_text())
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_trained(tmp_path):
+    source = _recording(tmp_path / "BTC.parquet")
+    (tmp_path / "weights").write_text("a file in the way")
+    for options in ({}, {"sweep": 1}):
+        with pytest.raises(UnwritableFolder, match="weights cannot be written"):
+            train(source, tmp_path / "weights", change=TINY, epochs=1, **options)
+
+
+@pytest.mark.parametrize("options", [{"study": "sqlite:///study.sqlite"}, {"processes": 2}])
+def test_what_only_a_search_takes_is_refused_without_one(tmp_path, options):
+    with pytest.raises(InvalidSetting, match="say how many trials by --sweep"):
+        train(tmp_path / "absent", tmp_path / "out", **options)
 
 
 def test_training_never_looks_at_what_comes_after_until(tmp_path):

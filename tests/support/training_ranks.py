@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from mining_objects.datasets import Examples
+from mining_objects.errors import TrainingDiverged
 from mining_objects.lstm_training import LstmFamily
 from mining_objects.models.lstm import LstmConfig
 from mining_objects.training import Data, Training
@@ -55,3 +57,10 @@ def train_and_tell(meeting: Meeting | None, folder: Path) -> None:
         save_file(training.network.state_dict(), folder / f"rank{ranks.rank}.safetensors")
         told = {"seen": family.seen, "scores": [report.score for report in trained.reports]}
         (folder / f"rank{ranks.rank}.json").write_text(json.dumps(told))
+
+
+def fail_in_the_second(meeting: Meeting) -> None:
+    """The second process fails at once, the first would go on for a minute."""
+    if meeting.rank == 1:
+        raise TrainingDiverged("the second process's own words")
+    time.sleep(60)
