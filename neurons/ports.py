@@ -252,7 +252,8 @@ class StoreReader(Protocol):
         ...
 
     async def transactions(self) -> AsyncIterator[Transaction]:
-        """Every transaction in the order it was applied. Use as `async for t in await store.transactions()`."""
+        """Every transaction in the order it was applied, days of settlements wherever they were folded. Use as
+        `async for t in await store.transactions()`."""
         ...
 
     async def balances(self) -> Balances:
@@ -295,8 +296,15 @@ class StoreReader(Protocol):
     async def settlements(
         self, *, name: str = "", owner: Hotkey | None = None, before_ms: int | None = None, limit: int = 100
     ) -> Sequence[SettlementRow]:
-        """Settlements before an instant, newest first (then by name and delay): of a stream, and that an owner was
-        part of."""
+        """Settlements before an instant, newest first (then by name and delay): of a stream, and that moved an owner's
+        points. Those that retention let go are in `folded_days`."""
+        ...
+
+    async def folded_days(
+        self, owner: Hotkey, *, before_ms: int | None = None, limit: int = 100
+    ) -> Sequence[DaySumRow]:
+        """The sums of days in which settlements of an owner are folded, of days that began before an instant; newest
+        first (then by name, delay and sponsor)."""
         ...
 
     async def notices(self, hotkey: Hotkey, kind: NoticeKind, *, limit: int = 100) -> Sequence[NoticeRow]:
@@ -333,6 +341,7 @@ class Store(StoreReader, Protocol):
     async def prune_streams(self, *, now_ms: UnixMs, settled_before_ms: int) -> Mapping[str, int]:
         """Retention of open streams, as neurons/store/retention_streams.py says it. Returns rows dropped by table.
 
-        settled_before_ms: settlements of before then are let go; the sums of their days and their bookings stay.
+        settled_before_ms: settlements of before then are let go with their bookings, each in one step with what it adds
+        to its day's booking and to the folded figures of its owners' sums of that day. Balances do not move.
         """
         ...

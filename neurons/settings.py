@@ -319,6 +319,13 @@ class ValidatorSettings(NodeSettings):
     allow_private_endpoints: bool = Field(
         default=False, description="Let miners register loopback and private addresses. For one machine or one house."
     )
+    settlements_kept_days: int = Field(
+        default=7,
+        ge=1,
+        le=3_650,
+        description="How many days each settlement of an open stream is kept by itself, with its booking. Then what a "
+        "key earned on a horizon in a day is one sum; no balance, board or performance changes.",
+    )
 
     @model_validator(mode="after")
     def _a_list_needs_its_file(self) -> ValidatorSettings:

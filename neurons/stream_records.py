@@ -90,11 +90,15 @@ class SettlementRow:
     settlement: Settlement
 
 
+NOTHING: Final = Micros(0)
+
+
 @dataclass(frozen=True, slots=True)
 class DaySumRow:
     """What one owner earned on one horizon in one day (UTC): every board is a sum of these. Not written, only read.
 
     day: at_ms // 86,400,000.  moved_micros: the same without signs, for volumes.
+    folded: how many of these settlements are not kept one by one any more; folded_micros: what of the amount is theirs.
     """
 
     name: str
@@ -104,6 +108,8 @@ class DaySumRow:
     day: int
     amount_micros: Micros
     moved_micros: Micros
+    folded: int = 0
+    folded_micros: Micros = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ from neurons.validating.opening import first_start_reach_ms
 from protocol.errors import NodeFault
 from protocol.keys import SigningKey
 from protocol.params import NetworkParams
+from protocol.units import DAY_MS
 
 
 async def run(settings: ValidatorSettings, *, key: SigningKey | None = None) -> None:
@@ -72,6 +73,7 @@ async def run(settings: ValidatorSettings, *, key: SigningKey | None = None) -> 
                 allowed=read_miners_file(settings.miners_file) if settings.miners_file else None,
                 allow_private_endpoints=settings.allow_private_endpoints,
             ),
+            settlements_kept_ms=settings.settlements_kept_days * DAY_MS,
         )
         markets: dict[str, WatchedMarket] = {}
         for series in in_order_of_conversion(settings.series):

@@ -157,8 +157,8 @@ class AuditSqlite(ReadOnlySqlite):
                 return
             after = page[-1].id
 
-    async def kept_settlements(self) -> AsyncIterator[tuple[int, SettlementRow]]:
-        """Every settlement of open streams that is kept, in the order they were stored, with its place: the first 1."""
+    async def kept_settlements(self) -> AsyncIterator[SettlementRow]:
+        """Every settlement of open streams that is kept by itself, in the order they were stored."""
         after = 0
         while True:
             query = (
@@ -169,8 +169,8 @@ class AuditSqlite(ReadOnlySqlite):
                 .limit(IDS_A_PAGE)
             )
             page = await self._rows(query)
-            for place, row in zip((row.place for row in page), await self._settled(page), strict=True):
-                yield place, row
+            for row in await self._settled(page):
+                yield row
             if len(page) < IDS_A_PAGE:
                 return
             after = page[-1].place

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import REAL, BigInteger, Column, Double, ForeignKey, Integer, LargeBinary, MetaData, Text
+from sqlalchemy import REAL, BigInteger, Column, Double, ForeignKey, Integer, LargeBinary, MetaData, Text, text
 
 metadata = MetaData()
 Int = BigInteger().with_variant(Integer(), "sqlite")
@@ -15,6 +15,11 @@ BY_ROWID: Final[dict[str, Any]] = {"sqlite_strict": True}
 
 def integer(name: str, *, null: bool = False) -> Column[int]:
     return Column(name, Int, nullable=null)
+
+
+def count(name: str) -> Column[int]:
+    """A number that begins with 0."""
+    return Column(name, Int, nullable=False, server_default=text("0"))
 
 
 def real(name: str) -> Column[float]:

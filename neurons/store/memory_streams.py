@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from neurons.store.checking import check_rows
 from neurons.store.retention_streams import Published, spent_notices, spent_values, spent_words
@@ -18,6 +18,8 @@ from neurons.stream_records import (
     StreamValueRow,
     WordRow,
 )
+from protocol.rules.ledger import Account, Transaction
+from protocol.rules.points import day_transaction, settlement_id
 from protocol.rules.quarantine import Word
 from protocol.rules.stream_records import Notice, NoticeKind
 from protocol.units import DAY_MS, Digest, Hotkey, Micros, UnixMs
@@ -42,12 +44,23 @@ TABLES: Final = tuple(field.name for field in fields(StreamChange))
 Day = tuple[int, str, int, Hotkey, Hotkey]
 
 
+class _Sum(NamedTuple):
+    """The figures of a `DaySumRow`."""
+
+    amount: int = 0
+    moved: int = 0
+    folded: int = 0
+    folded_amount: int = 0
+
+
 class MemoryStreams:
     """The part of the Store port that is about open streams, over dicts."""
 
+    _transactions: dict[str, Transaction]
+
     def __init__(self) -> None:
         self._of_streams: dict[str, dict[Hashable, Any]] = {table: {} for table in TABLES}
-        self._days: dict[Day, tuple[int, int]] = {}
+        self._days: dict[Day, _Sum] = {}
 
     def check_streams(self, change: StreamChange) -> None:
         """Raises RowRefused for a row that cannot be kept."""
@@ -69,12 +82,28 @@ class MemoryStreams:
                         self._count(row)
 
     def _count(self, row: SettlementRow) -> None:
-        settled = row.settlement
-        for owner, amount in zip(settled.owners, settled.amounts_micros, strict=True):
-            if amount != 0:
-                key = row.at_ms // DAY_MS, row.name, row.delay, row.sponsor, Hotkey(bytes.fromhex(owner))
-                total, moved = self._days.get(key, (0, 0))
-                self._days[key] = total + amount, moved + abs(amount)
+        for key, amount in _moved(row):
+            total, moved, *folded = self._days.get(key, _Sum())
+            self._days[key] = _Sum(total + amount, moved + abs(amount), *folded)
+
+    def _fold(self, row: SettlementRow) -> int:
+        """Adds a settlement that is let go to its day's booking and sums: how many bookings it had."""
+        for key, amount in _moved(row):
+            total, moved, folded, folded_amount = self._days[key]
+            self._days[key] = _Sum(total, moved, folded + 1, folded_amount + amount)
+        publisher, day = row.sponsor.hex(), row.at_ms // DAY_MS
+        single = self._transactions.pop(settlement_id(publisher, row.name, row.delay, row.sequence), None)
+        if single is None:
+            return 0
+        whole = day_transaction({}, publisher=publisher, stream=row.name, delay=row.delay, day=day)
+        so_far = self._transactions.get(whole.id, whole)
+        sums: dict[Account, Micros] = {}
+        for posting in (*so_far.postings, *single.postings):
+            sums[posting.account] = Micros(sums.get(posting.account, 0) + posting.amount_micros)
+        self._transactions[whole.id] = day_transaction(
+            sums, publisher=publisher, stream=row.name, delay=row.delay, day=day
+        )
+        return 1
 
     def _standing(self, name: str) -> int:
         """The incarnation that a stream has now, 0 for none."""
@@ -109,10 +138,17 @@ class MemoryStreams:
                 yield StreamChange(**{table: tuple(rows)})
 
     async def day_sums(self) -> Sequence[DaySumRow]:
-        return [
-            DaySumRow(name, delay, sponsor, owner, day, Micros(total), Micros(moved))
-            for (day, name, delay, sponsor, owner), (total, moved) in sorted(self._days.items())
+        return [_day_row(*one) for one in sorted(self._days.items())]
+
+    async def folded_days(
+        self, owner: Hotkey, *, before_ms: int | None = None, limit: int = 100
+    ) -> Sequence[DaySumRow]:
+        rows = [
+            _day_row(key, sums)
+            for key, sums in self._days.items()
+            if key[-1] == owner and sums.folded and (before_ms is None or key[0] * DAY_MS < before_ms)
         ]
+        return sorted(rows, key=lambda row: (-row.day, row.name, row.delay, row.sponsor))[:limit]
 
     async def settlements(
         self, *, name: str = "", owner: Hotkey | None = None, before_ms: int | None = None, limit: int = 100
@@ -122,7 +158,7 @@ class MemoryStreams:
             for row in self._of_streams["settlements"].values()
             if name in {"", row.name}
             and (before_ms is None or row.at_ms < before_ms)
-            and (owner is None or owner.hex() in row.settlement.owners)
+            and (owner is None or any(key[-1] == owner for key, _ in _moved(row)))
         ]
         return sorted(found, key=lambda row: (-row.at_ms, row.name, row.delay, -row.sequence))[:limit]
 
@@ -140,12 +176,14 @@ class MemoryStreams:
         touched: Counter[str] = Counter()
         for table, name, is_over in (
             ("evidence", "stream_evidence", lambda row: row.kept_until_ms <= now_ms),
-            ("settlements", "settlements", lambda row: row.at_ms < settled_before_ms),
             ("links", "stream_links", lambda row: not row.standing),
             ("subscriptions", "subscriptions", lambda row: not row.standing),
             ("letters", "letters", lambda row: self._is_over(row.mailbox, row.incarnation)),
         ):
             touched[name] += self._drop(table, [key for key, row in self._of_streams[table].items() if is_over(row)])
+        settled = {key: row for key, row in self._of_streams["settlements"].items() if row.at_ms < settled_before_ms}
+        touched["transactions"] += sum(self._fold(row) for row in settled.values())
+        touched["settlements"] += self._drop("settlements", settled)
         touched["stream_values"] += self._drop("values", self._spent_values(now_ms))
         touched["stream_words"] += self._drop("words", self._spent_words(now_ms))
         touched["notices"] += self._drop("notices", self._spent_notices(now_ms))
@@ -190,3 +228,25 @@ class MemoryStreams:
         return [
             NoticeRow(hotkey, notice) for hotkey, log in logs.items() for notice in spent_notices(log, now_ms=now_ms)
         ]
+
+
+def _moved(row: SettlementRow) -> list[tuple[Day, int]]:
+    """(the sum of a day that it counts in, amount) of every owner whose points a settlement moved."""
+    settled, horizon = row.settlement, (row.at_ms // DAY_MS, row.name, row.delay, row.sponsor)
+    pairs = zip(settled.owners, settled.amounts_micros, strict=True)
+    return [((*horizon, Hotkey(bytes.fromhex(owner))), amount) for owner, amount in pairs if amount != 0]
+
+
+def _day_row(key: Day, sums: _Sum) -> DaySumRow:
+    day, name, delay, sponsor, owner = key
+    return DaySumRow(
+        name,
+        delay,
+        sponsor,
+        owner,
+        day,
+        Micros(sums.amount),
+        Micros(sums.moved),
+        sums.folded,
+        Micros(sums.folded_amount),
+    )

@@ -7,7 +7,7 @@ import struct
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, and_, func, literal_column, select, tuple_
 
 from neurons.store import schema_streams as schema
 from neurons.store.asking import Asking
@@ -31,7 +31,7 @@ from protocol.rules.stream_edges import Link, Subscription
 from protocol.rules.stream_records import Notice, NoticeKind, Operation
 from protocol.rules.streams import Stream
 from protocol.rules.succession import Succession
-from protocol.units import Digest, Hotkey
+from protocol.units import DAY_MS, Digest, Hotkey
 
 ROWS_A_PAGE: Final = 2_000
 IDS_A_QUERY: Final = 500
@@ -40,6 +40,8 @@ names, targets = schema.stream_names, schema.stream_names.alias("targets")
 owners = hotkeys.alias("owners")
 VALUE_ROWID: Final[ColumnElement[int]] = literal_column("stream_values.rowid")
 SETTLEMENT_ROWID: Final[ColumnElement[int]] = literal_column("settlements.rowid")
+HORIZON_IN_TIME: Final = tuple_(literal_column("+settlements.stream"), literal_column("+settlements.delay"))
+"""With a sign that changes nothing but keeps the planner to the index by time, which has both: pages end early."""
 WORD_ROWID: Final[ColumnElement[int]] = literal_column("stream_words.rowid")
 
 STREAMS: Final = (
@@ -81,12 +83,16 @@ DAYS: Final = (
     select(
         names.c.name, schema.stream_days.c.delay, hotkeys.c.hotkey.label("sponsor"), owners.c.hotkey.label("owner"),
         schema.stream_days.c.day, schema.stream_days.c.amount_micros, schema.stream_days.c.moved_micros,
+        schema.stream_days.c.folded, schema.stream_days.c.folded_micros,
     )
     .join_from(schema.stream_days, names, schema.stream_days.c.stream == names.c.id)
     .join(hotkeys, schema.stream_days.c.sponsor == hotkeys.c.id)
     .join(owners, schema.stream_days.c.owner == owners.c.id)
-    .order_by(schema.stream_days.c.day, names.c.name, schema.stream_days.c.delay, hotkeys.c.hotkey, owners.c.hotkey)
 )  # fmt: skip
+BY_DAY: Final = (
+    schema.stream_days.c.day, names.c.name, schema.stream_days.c.delay, hotkeys.c.hotkey, owners.c.hotkey,
+)  # fmt: skip
+NEWEST_DAY: Final = (schema.stream_days.c.day.desc(), names.c.name, schema.stream_days.c.delay, hotkeys.c.hotkey)
 KEY_NAMES: Final = (
     select(hotkeys.c.hotkey, schema.key_names.c.nonce, schema.key_names.c.letters)
     .join_from(schema.key_names, hotkeys, schema.key_names.c.hotkey == hotkeys.c.id)
@@ -170,7 +176,23 @@ class StreamReading(Asking):
             after = page[-1][0]
 
     async def day_sums(self) -> Sequence[DaySumRow]:
-        return [DaySumRow(*row) for row in await self._rows(DAYS)]
+        return [DaySumRow(*row) for row in await self._rows(DAYS.order_by(*BY_DAY))]
+
+    async def folded_days(
+        self, owner: Hotkey, *, before_ms: int | None = None, limit: int = 100
+    ) -> Sequence[DaySumRow]:
+        identity = await self._identity(owner)
+        if identity is None:
+            return []
+        table = schema.stream_days
+        query = DAYS.where(table.c.owner == identity, table.c.folded > 0).order_by(*NEWEST_DAY).limit(limit)
+        if before_ms is not None:
+            query = query.where(table.c.day * DAY_MS < before_ms)
+        return [DaySumRow(*row) for row in await self._rows(query)]
+
+    async def _identity(self, owner: Hotkey) -> int | None:
+        known = await self._rows(select(hotkeys.c.id).where(hotkeys.c.hotkey == owner))
+        return int(known[0][0]) if known else None
 
     async def settlements(
         self, *, name: str = "", owner: Hotkey | None = None, before_ms: int | None = None, limit: int = 100
@@ -182,22 +204,44 @@ class StreamReading(Asking):
             query = query.where(schema.settlements.c.at_ms < before_ms)
         if owner is None:
             return await self._settled(await self._rows(query.limit(limit)))
-        known = await self._rows(select(hotkeys.c.id).where(hotkeys.c.hotkey == owner))
-        if not known:
+        identity = await self._identity(owner)
+        if identity is None:
             return []
-        identity = known[0][0]
-        newest = (await self._rows(select(func.max(SETTLEMENT_ROWID)).select_from(schema.settlements)))[0][0] or 0
-        # What is settled meanwhile must not move the pages.
+        found: list[Any] = []
+        for day in await self._days_of(identity, before_ms):
+            found += await self._moved_on(query, identity, day, limit - len(found))
+            if len(found) >= limit:
+                break
+        return await self._settled(found)
+
+    async def _days_of(self, owner: int, before_ms: int | None) -> list[int]:
+        """The days on which an owner's points were moved by settlements that may be kept yet, newest first."""
+        oldest = (await self._rows(select(func.min(schema.settlements.c.at_ms))))[0][0]
+        if oldest is None:
+            return []
+        table = schema.stream_days
+        query = select(table.c.day).distinct().where(table.c.owner == owner, table.c.day >= oldest // DAY_MS)
+        if before_ms is not None:
+            query = query.where(table.c.day * DAY_MS < before_ms)
+        return [row.day for row in await self._rows(query.order_by(table.c.day.desc()))]
+
+    async def _moved_on(self, query: Select[Any], owner: int, day: int, limit: int) -> list[Any]:
+        """Of a day's settlements the newest that moved an owner's points: only those of its horizons are looked at."""
+        table, days = schema.settlements, schema.stream_days
+        newest = (await self._rows(select(func.max(SETTLEMENT_ROWID)).select_from(table)))[0][0] or 0
+        horizons = select(days.c.stream, days.c.delay).where(days.c.owner == owner, days.c.day == day)
         query = query.where(
-            SETTLEMENT_ROWID <= newest, func.instr(schema.settlements.c.sides, struct.pack("<I", identity)) > 0
+            table.c.at_ms.between(day * DAY_MS, (day + 1) * DAY_MS - 1),
+            HORIZON_IN_TIME.in_(horizons),
+            func.instr(table.c.sides, struct.pack("<I", owner)) > 0,
+            SETTLEMENT_ROWID <= newest,  # what is settled meanwhile must not move the pages
         )
         found: list[Any] = []
         offset = 0
         while len(found) < limit and (page := await self._rows(query.limit(limit).offset(offset))):
-            # The four bytes may also stand across two numbers.
-            found += [row for row in page if identity in unpack(row.sides).owners]
+            found += [row for row in page if _has_moved(row.sides, owner)]
             offset += len(page)
-        return await self._settled(found[:limit])
+        return found[:limit]
 
     async def _settled(self, rows: Sequence[Any]) -> Sequence[SettlementRow]:
         wanted = sorted({owner for row in rows for owner in unpack(row.sides).owners})
@@ -235,6 +279,12 @@ class StreamReading(Asking):
         )
         found = await self._rows(query)
         return EvidenceRow(*found[0]) if found else None
+
+
+def _has_moved(packed: bytes, owner: int) -> bool:
+    """Whether an owner stands among the sides with an amount: its four bytes may also stand across two numbers."""
+    sides = unpack(packed)
+    return any(one == owner and amount for one, amount in zip(sides.owners, sides.amounts_micros, strict=True))
 
 
 def _stream(row: Any) -> StreamRow:

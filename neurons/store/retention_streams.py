@@ -2,7 +2,8 @@
 
 Let go are values that neither lags nor history keep, words that no value can be held against any more, all that
 belonged to an earlier incarnation, edges that do not stand, notices beyond a key's log, evidence that expired, and
-settlements that are old enough. Streams, sums of days, names of keys, successions and bookings are kept for ever.
+settlements that are old enough, of which folding.py keeps the day. Streams, sums of days, names of keys, successions
+and what balances are made of are kept for ever.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from protocol.rules.stream_records import Notice, NoticeKind, Operation, kept_no
 from protocol.rules.stream_values import history_to_keep, lags_to_keep
 from protocol.units import UnixMs
 
+EVIDENCE_A_JOB: Final = 32
 STREAMS_A_JOB: Final = 16
 KEYS_A_JOB: Final = 16
 
@@ -60,6 +62,10 @@ DROP: Final = {
     "letters": "DELETE FROM letters WHERE rowid = ?",
     "notices": "DELETE FROM notices WHERE hotkey = ? AND at_ms = ? AND kind = ? AND operation = ? AND fields = ?",
 }
+EXPIRED: Final = (
+    "DELETE FROM stream_evidence WHERE rowid IN (SELECT rowid FROM stream_evidence WHERE kept_until_ms <= ? "
+    "ORDER BY kept_until_ms LIMIT ?)"
+)
 STREAMS: Final = "SELECT stream, incarnation, deleted FROM streams WHERE stream > ? ORDER BY stream LIMIT ?"
 VALUES: Final = (
     "SELECT rowid, incarnation, at_ms, has_lags, length(CAST(text AS BLOB)) FROM stream_values WHERE stream = ? "
@@ -73,17 +79,21 @@ KEYS: Final = "SELECT DISTINCT hotkey FROM notices WHERE hotkey > ? ORDER BY hot
 NOTICES: Final = "SELECT kind, operation, at_ms, fields FROM notices WHERE hotkey = ?"
 
 
-def drop_expired(now_ms: int, settled_before_ms: int) -> Job:
-    """Drops what has an expiry or stands no more: rows dropped by table."""
+def drop_edges() -> Job:
+    """Drops links and subscriptions that stand no more: rows dropped by table."""
 
     def job(connection: sqlite3.Connection) -> Mapping[str, int]:
-        dropped = {
-            "stream_evidence": ("DELETE FROM stream_evidence WHERE kept_until_ms <= ?", (now_ms,)),
-            "settlements": ("DELETE FROM settlements WHERE at_ms < ?", (settled_before_ms,)),
-            "stream_links": ("DELETE FROM stream_links WHERE standing = 0", ()),
-            "subscriptions": ("DELETE FROM subscriptions WHERE standing = 0", ()),
-        }
-        return {table: connection.execute(sql, values).rowcount for table, (sql, values) in dropped.items()}
+        edges = ("stream_links", "subscriptions")
+        return {table: connection.execute(f"DELETE FROM {table} WHERE standing = 0").rowcount for table in edges}
+
+    return job
+
+
+def drop_evidence(now_ms: int) -> Job:
+    """Drops some envelopes that expired, of up to a megabyte each: how many there were."""
+
+    def job(connection: sqlite3.Connection) -> int:
+        return connection.execute(EXPIRED, (now_ms, EVIDENCE_A_JOB)).rowcount
 
     return job
 

@@ -14,9 +14,9 @@ from typing import Final
 
 from sqlalchemy import Column, ForeignKey, Index, PrimaryKeyConstraint, Table, Text, UniqueConstraint, text
 
-from neurons.store.columns import BY_ROWID, CLUSTERED, Int, blob, identity, integer, metadata, named, string
+from neurons.store.columns import BY_ROWID, CLUSTERED, Int, blob, count, identity, integer, metadata, named, string
 
-REVISION: Final = "0002"
+REVISION: Final = "0003"
 """The newest migration, which a database of this release has."""
 
 # Name tables: what is long is written once.
@@ -182,7 +182,7 @@ sharing = Table(
 
 accounts = Table(
     "accounts", metadata, identity(), string("account"), string("unit"),
-    Column("balance_micros", Int, nullable=False, server_default=text("0")),
+    count("balance_micros"),
     UniqueConstraint("account", "unit"), **BY_ROWID,
 )  # fmt: skip
 """balance_micros is the sum of the account's postings, kept in the same commit; SqliteStore.audit recomputes it."""

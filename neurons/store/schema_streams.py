@@ -9,7 +9,19 @@ from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, Index, PrimaryKeyConstraint, Table, UniqueConstraint
 
-from neurons.store.columns import BY_ROWID, CLUSTERED, Int, blob, identity, integer, metadata, named, real, string
+from neurons.store.columns import (
+    BY_ROWID,
+    CLUSTERED,
+    Int,
+    blob,
+    count,
+    identity,
+    integer,
+    metadata,
+    named,
+    real,
+    string,
+)
 
 stream_names = Table("stream_names", metadata, identity(), string("name"), UniqueConstraint("name"), **BY_ROWID)
 
@@ -76,7 +88,7 @@ settlements = Table(
     string("reason"),
     blob("sides"),
     PrimaryKeyConstraint("stream", "incarnation", "sequence", "delay"),
-    Index("settlements_by_time", "at_ms"),
+    Index("settlements_by_time", "at_ms", "stream", "delay"),
     **BY_ROWID,
 )  # fmt: skip
 """sides: every owner with its amount and scores, as neurons/store/sides.py packs them."""
@@ -90,9 +102,13 @@ stream_days = Table(
     named("owner", "hotkeys"),
     integer("amount_micros"),
     integer("moved_micros"),
+    count("folded"),
+    count("folded_micros"),
     PrimaryKeyConstraint("day", "stream", "delay", "sponsor", "owner"),
+    Index("stream_days_by_owner", "owner", "day"),
     **CLUSTERED,
 )  # fmt: skip
+"""folded: how many of these settlements are kept nowhere else, folded_micros: what they amount to (folding.py)."""
 
 key_names = Table(
     "key_names", metadata,

@@ -21,7 +21,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from neurons.ports import StoreUnavailable
 from neurons.records import Change
-from neurons.store import retention, retention_streams
+from neurons.store import folding, retention, retention_streams
 from neurons.store.errors import StoreTooNew
 from neurons.store.lock import DatabaseLock
 from neurons.store.reading import Reader
@@ -143,7 +143,12 @@ class SqliteStore(Reader):
                 return {table: rows for table, rows in touched.items() if rows}
 
     async def prune_streams(self, *, now_ms: UnixMs, settled_before_ms: int) -> Mapping[str, int]:
-        touched = Counter(await self._writer.put(retention_streams.drop_expired(now_ms, settled_before_ms)))
+        touched = Counter(await self._writer.put(retention_streams.drop_edges()))
+        while expired := await self._writer.put(retention_streams.drop_evidence(now_ms)):
+            touched["stream_evidence"] += expired
+        while jobs := await self._writer.put(folding.due(settled_before_ms)):
+            for rowids in jobs:
+                touched.update(await self._writer.put(folding.fold(rowids, settled_before_ms)))
         for drop in (retention_streams.drop_of_streams, retention_streams.drop_notices):
             after = 0
             while (done := await self._writer.put(drop(after, now_ms))) is not None:

@@ -96,7 +96,7 @@ class StreamWriter:
         self._connection.executemany(
             COUNT,
             [
-                (day, stream, row.delay, sponsor, owner, amount, abs(amount))
+                (day, stream, row.delay, sponsor, owner, amount, abs(amount), 0, 0)
                 for owner, amount in zip(owners, s.amounts_micros, strict=True)
                 if amount != 0
             ],

@@ -17,7 +17,7 @@ from neurons.validating.handlers import Doorkeeping, Handlers
 from neurons.validating.history import CloseHistory
 from neurons.validating.news import News
 from neurons.validating.opening import first_start_ms
-from neurons.validating.parts import ValidatorParts
+from neurons.validating.parts import SETTLEMENTS_KEPT_MS, ValidatorParts
 from neurons.validating.readings import Readings
 from neurons.validating.refusals import offender_of, refusal_change, sender_of
 from neurons.validating.registry import Registry
@@ -38,11 +38,9 @@ from protocol.messages import Purpose
 from protocol.params import NetworkParams
 from protocol.rules.calendar import round_times
 from protocol.rules.rounds import UNSCORED_STATES
-from protocol.units import DAY_MS, MINUTE_MS, UnixMs
+from protocol.units import MINUTE_MS, UnixMs
 
 FAR_MS: Final = 2**62
-SETTLEMENTS_KEPT_MS: Final = 7 * DAY_MS
-"""How long each settlement of an open stream can be asked for; what it moved is booked, and in its day's sums."""
 KEPT_REPLIES = frozenset({Purpose.SUBMIT, Purpose.STREAM_ACT})
 """Requests whose reply is stored with what they did, and given again to a retry. A registration is done again: the
 miner may have moved and moved back meanwhile, and what counts is where it answers now."""
@@ -102,6 +100,7 @@ class ValidatorNode:
         door: Doorkeeping,
         provenance: str = "live",
         tells_miners: bool = True,
+        settlements_kept_ms: int = SETTLEMENTS_KEPT_MS,
     ) -> ValidatorNode:
         """Reads back everything that a restart needs: miners, nonces, closes. Rounds are read by the driver.
 
@@ -145,6 +144,7 @@ class ValidatorNode:
             publish=news.publish,
             provenance=provenance,
             tells_miners=tells_miners,
+            settlements_kept_ms=settlements_kept_ms,
         )
         await store.apply(
             Change(
@@ -276,7 +276,7 @@ class ValidatorNode:
                     sharing_before_ms=kept_since,
                     superseded_before_ms=unscored - disputed_ms(parts.params),
                 )
-                await parts.store.prune_streams(now_ms=now, settled_before_ms=now - SETTLEMENTS_KEPT_MS)
+                await parts.store.prune_streams(now_ms=now, settled_before_ms=now - parts.settlements_kept_ms)
             except StoreUnavailable as error:
                 parts.telemetry.record(StoreFailed(reason=error.public))
             await parts.clock.sleep_until(parts.clock.now_ms() + 10 * MINUTE_MS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from neurons.ports import Caller, Clock, Entropy, Store
 from neurons.telemetry import Telemetry
@@ -13,7 +14,10 @@ from neurons.validating.series import FollowedSeries
 from protocol.keys import SigningKey
 from protocol.messages import Message
 from protocol.params import NetworkParams
-from protocol.units import Hotkey
+from protocol.units import DAY_MS, Hotkey
+
+SETTLEMENTS_KEPT_MS: Final = 7 * DAY_MS
+"""How long a settlement of an open stream is kept by itself, where nobody says; then it is folded into its day."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class ValidatorParts:
     provenance: str = "live"
     tells_miners: bool = True
     """Whether miners are sent feedback; weeks that are fast-forwarded skip it."""
+    settlements_kept_ms: int = SETTLEMENTS_KEPT_MS
 
     @property
     def me(self) -> Hotkey:

@@ -4,6 +4,7 @@
     points/OWNER --create---> points-creation
     points/OWNER --transfer-> points/OWNER, a tenth of it to points-lost
 
+Settlements that are not kept one by one any more are booked by the day: the same accounts, the same sums.
 A unit of their own in the ledger. A publisher is its own oracle: it can pay whom it likes, itself under another name
 too; so points never become pay, stake or emission, and no transaction can turn one unit into another.
 A balance may fall without end (bankruptcy is a state, not a fault), so its account has a floor that nobody reaches.
@@ -22,7 +23,7 @@ from protocol.params import MAIN
 from protocol.rules.exact import round_div
 from protocol.rules.ledger import Account, Floors, Posting, Transaction, Unit
 from protocol.rules.pot import Settlement
-from protocol.units import MICRO, Micros, UnixMs
+from protocol.units import DAY_MS, MICRO, Micros, UnixMs
 
 POINTS: Final = Unit("points")
 POINTS_RESERVE: Final = Account("points-reserve")
@@ -32,6 +33,7 @@ POINTS_LOST: Final = Account("points-lost")
 LOWEST_MICROS: Final = Micros(-(2**62))
 
 SETTLEMENT: Final = "settle_stream"
+SETTLED_DAY: Final = "settle_day"
 CREATION: Final = "create_stream"
 TRANSFER: Final = "transfer_points"
 
@@ -170,7 +172,25 @@ def settlement_transaction(
     if not postings:
         return None
     memo = f"{settlement.rule} {stream} {delay} s"
-    return Transaction(f"{SETTLEMENT}/{publisher}/{stream}/{delay}/{sequence}", at_ms, SETTLEMENT, postings, memo=memo)
+    return Transaction(settlement_id(publisher, stream, delay, sequence), at_ms, SETTLEMENT, postings, memo=memo)
+
+
+def settlement_id(publisher: str, stream: str, delay: int, sequence: int) -> str:
+    """The id of what a settlement books. publisher: the hotkey in hex."""
+    return f"{SETTLEMENT}/{publisher}/{stream}/{delay}/{sequence}"
+
+
+def day_transaction(
+    amounts: Mapping[Account, Micros], *, publisher: str, stream: str, delay: int, day: int
+) -> Transaction:
+    """What settlements of one horizon and one day book together, in the place of what each of them had booked.
+
+    amounts: the sums by account; those of 0 are left out, so a day on which all came back has no postings.
+    day: UTC, at_ms // 86,400,000.
+    """
+    postings = tuple(Posting(account, POINTS, amount) for account, amount in amounts.items() if amount != 0)
+    id_ = f"{SETTLED_DAY}/{publisher}/{stream}/{delay}/{day}"
+    return Transaction(id_, UnixMs(day * DAY_MS), SETTLED_DAY, postings, memo=f"day {day} of {stream} {delay} s")
 
 
 def creation_transaction(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from neurons.records import Change
 from neurons.stream_records import (
     EvidenceRow,
     LetterRow,
@@ -11,11 +12,13 @@ from neurons.stream_records import (
     NameRow,
     NoticeRow,
     SettlementRow,
+    StreamChange,
     StreamRow,
     StreamValueRow,
     SubscriptionRow,
     WordRow,
 )
+from protocol.rules.points import settlement_transaction
 from protocol.rules.pot import Settlement, settle
 from protocol.rules.stream_edges import Link, Subscription
 from protocol.rules.stream_records import Notice, NoticeKind, Operation
@@ -81,6 +84,23 @@ def a_settlement(
     at_ms = UnixMs(T0 + day * DAY_MS + sequence)
     pot = some_pot(sequence, owners, spread=spread)
     return SettlementRow(name_of(number), 1, sequence, delay, hotkey_of(number), at_ms, pot)
+
+
+def booked(*rows: SettlementRow) -> Change:
+    """Settlements with what they book, as a validator writes them."""
+    transactions = [
+        settlement_transaction(
+            row.settlement,
+            publisher=row.sponsor.hex(),
+            stream=row.name,
+            delay=row.delay,
+            sequence=row.sequence,
+            at_ms=row.at_ms,
+        )
+        for row in rows
+    ]
+    told = tuple(one for one in transactions if one is not None)
+    return Change(transactions=told, open_streams=StreamChange(settlements=rows))
 
 
 def a_name(key: int, *, letters: int = 12) -> NameRow:

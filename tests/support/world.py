@@ -33,6 +33,7 @@ from neurons.store.memory import MemoryStore
 from neurons.telemetry import Metrics, Telemetry, open_log
 from neurons.validating.handlers import Doorkeeping
 from neurons.validating.node import ValidatorNode
+from neurons.validating.parts import SETTLEMENTS_KEPT_MS
 from neurons.validating.series import FollowedSeries
 from protocol.answers import answer_of
 from protocol.keys import SigningKey
@@ -167,6 +168,7 @@ class World:
         self.validator: ValidatorNode | None = None
         self.validators = [self.known_validator]
         """Whom miners started from now on let ask."""
+        self.settlements_kept_ms = SETTLEMENTS_KEPT_MS
         self.door = Doorkeeping(allowed=None, allow_private_endpoints=True)
         self._running: dict[str, asyncio.Task[None]] = {}
 
@@ -193,6 +195,7 @@ class World:
             caller=self.caller(),
             telemetry=quiet_telemetry(self.clock),
             door=self.door,
+            settlements_kept_ms=self.settlements_kept_ms,
         )
         self.network.host("validator:1", node)
         self.run_beside("validator", node.run({SERIES: self.market}))

@@ -108,6 +108,7 @@ class _Replay:
                 await streams.take_booked(transaction_id)
             else:
                 self._findings.differ("transactions", "the ledger", transaction_id, "booked", None)
+        await streams.finish()
         self._ledger.finish(await database.balances(), await database.posting_sums())
         self._compare_counts(counts)
         return self._findings

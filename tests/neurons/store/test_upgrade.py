@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import closing
+from dataclasses import replace
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
@@ -17,7 +19,7 @@ from neurons.store.upgrade import MIGRATIONS, revision_of
 from neurons.store.writing import RowWriter
 from neurons.stream_records import StreamChange
 from tests.support.rows import a_round, a_submission, round_id_of
-from tests.support.stream_rows import a_settlement, a_stream
+from tests.support.stream_rows import a_settlement, a_stream, booked
 
 
 def test_a_database_of_the_release_before_open_streams_is_upgraded_and_keeps_everything(tmp_path):
@@ -47,3 +49,30 @@ def test_a_database_of_the_release_before_open_streams_is_upgraded_and_keeps_eve
             await check(store)
 
     asyncio.run(run())
+
+
+def test_a_database_without_folded_days_is_upgraded_and_its_settlements_are_folded_like_any(tmp_path):
+    path = tmp_path / "node.db"
+    row = a_settlement(1, 1)
+
+    async def keep() -> None:
+        async with await SqliteStore.open(path) as store:
+            await store.apply(booked(row))
+
+    async def check() -> None:
+        async with await SqliteStore.open(path) as store:
+            [before, _, _] = sums = await store.day_sums()
+            assert (row.name, 0) == (before.name, before.folded)
+            await store.prune_streams(now_ms=row.at_ms, settled_before_ms=row.at_ms + 1)
+            folded = [replace(one, folded=1, folded_micros=one.amount_micros) for one in sums]
+            assert folded == list(await store.day_sums())
+            assert {} == await store.wrong_balances()
+
+    asyncio.run(keep())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "DROP INDEX stream_days_by_owner; DROP INDEX settlements_by_time;"
+            "ALTER TABLE stream_days DROP COLUMN folded; ALTER TABLE stream_days DROP COLUMN folded_micros;"
+            "CREATE INDEX settlements_by_time ON settlements (at_ms); UPDATE alembic_version SET version_num = '0002'"
+        )
+    asyncio.run(check())

@@ -13,7 +13,8 @@ import pytest
 from neurons.records import Change
 from neurons.store.sqlite import SqliteStore
 from neurons.stream_records import StreamChange
-from neurons.validating.replay.streams import TRANSFERS
+from neurons.validating.replay.findings import Findings
+from neurons.validating.replay.streams import FOLDED, LET_GO, TRANSFERS
 from protocol.units import HOUR_MS
 from tests.support.eventful import EVENTFUL, execute, findings_of, on_disk, play_eventful
 from tests.support.stream_writers import stream_writer
@@ -75,7 +76,7 @@ def test_nothing_differs_and_the_newest_pots_are_settled_anew(true_file):
             "UPDATE postings SET amount_micros = amount_micros + 1 WHERE place = 0",
             "postings",
         ),
-        ("DELETE FROM settlements WHERE rowid = (SELECT max(rowid) FROM settlements)", "stream_days"),
+        ("DELETE FROM settlements WHERE rowid = (SELECT max(rowid) FROM settlements)", "settlements"),
         ("UPDATE settlements SET budget_micros = budget_micros * 2", "settlements"),
         ("UPDATE stream_words SET scenarios = zeroblob(1800)", "settlements"),
         ("UPDATE stream_days SET amount_micros = amount_micros + 1", "stream_days"),
@@ -84,3 +85,85 @@ def test_nothing_differs_and_the_newest_pots_are_settled_anew(true_file):
 def test_what_is_tampered_with_is_found(copy, statement, found_in):
     execute(copy, statement)
     assert found_in in {difference.table for difference in findings_of(copy).differences}
+
+
+@pytest.fixture(scope="module")
+def half_folded(true_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, with the older half of its settlements folded into their days."""
+    path = Path(shutil.copy(true_file, tmp_path_factory.mktemp("folded") / "folded.sqlite"))
+
+    async def fold() -> None:
+        async with await SqliteStore.open(path) as store:
+            rows = await store.settlements(limit=100_000)
+            middle_ms = rows[len(rows) // 2].at_ms
+            await store.prune_streams(now_ms=rows[-1].at_ms, settled_before_ms=middle_ms)
+
+    asyncio.run(fold())
+    execute(path, "PRAGMA wal_checkpoint(TRUNCATE)")
+    return path
+
+
+def told(found: Findings) -> set[str]:
+    return {difference.table for difference in found.differences}
+
+
+def test_what_was_folded_is_checked_by_its_sums_and_balances_are_recomputed_alike(true_file, half_folded):
+    before, found = findings_of(true_file), findings_of(half_folded)
+    assert [] == found.differences
+    assert 10 < found.checked["settlements"] < before.checked["settlements"]
+    assert 2 == found.unchecked[FOLDED].count
+    assert LET_GO not in found.unchecked
+    assert (before.checked["days"], before.checked["balances"]) == (found.checked["days"], found.checked["balances"])
+
+
+@pytest.mark.parametrize(
+    ("statement", "found_in"),
+    [
+        ("UPDATE stream_days SET folded_micros = folded_micros + 1 WHERE folded > 0", "stream_days"),
+        ("UPDATE stream_days SET folded = 0, folded_micros = 0", "stream_days"),
+        ("DELETE FROM transactions WHERE kind = 'settle_day'", "stream_days"),
+        ("UPDATE stream_days SET moved_micros = 0", "stream_days"),
+        (
+            "DELETE FROM stream_days WHERE folded > 0 AND amount_micros = (SELECT max(amount_micros) FROM stream_days)",
+            "stream_days",
+        ),
+        (
+            'UPDATE postings SET amount_micros = amount_micros + 1 WHERE "transaction" = '
+            "(SELECT min(id) FROM transactions WHERE kind = 'settle_day')",
+            "transactions",
+        ),
+        ("UPDATE transactions SET at_ms = at_ms + 1 WHERE kind = 'settle_day'", "postings"),
+        ("UPDATE transactions SET memo = 'mine' WHERE kind = 'settle_day'", "postings"),
+        ("UPDATE transactions SET transaction_id = 'settle_day/gift' WHERE kind = 'settle_day'"
+         " AND id = (SELECT max(id) FROM transactions WHERE kind = 'settle_day')", "transactions"),
+        ("UPDATE transactions SET transaction_id = replace(transaction_id, '/70/', '/310/') WHERE kind = 'settle_day'"
+         " AND transaction_id LIKE '%/cop.json/70/%'", "stream_days"),
+    ],
+)  # fmt: skip
+def test_what_is_tampered_with_in_folded_days_is_found(half_folded, tmp_path, statement, found_in):
+    copy = Path(shutil.copy(half_folded, tmp_path / "copy.sqlite"))
+    execute(copy, statement)
+    assert found_in in told(findings_of(copy))
+
+
+def test_points_that_two_owners_of_a_folded_day_exchange_are_missing_in_their_sums(half_folded, tmp_path):
+    copy = Path(shutil.copy(half_folded, tmp_path / "copy.sqlite"))
+    whole = "(SELECT min(id) FROM transactions WHERE kind = 'settle_day')"
+    for sign, end in (("+", "min"), ("-", "max")):
+        execute(
+            copy,
+            f'UPDATE postings SET amount_micros = amount_micros {sign} 5 WHERE "transaction" = {whole} '
+            f'AND place = (SELECT {end}(place) FROM postings WHERE "transaction" = {whole})',
+        )
+    assert {"stream_days", "accounts"} <= told(findings_of(copy))
+
+
+def test_settlements_that_an_earlier_release_let_go_are_taken_as_booked(true_file, tmp_path):
+    """It dropped them and left their bookings as they were: their days' sums say whether those are whole."""
+    copy = Path(shutil.copy(true_file, tmp_path / "copy.sqlite"))
+    execute(copy, "DELETE FROM settlements WHERE at_ms < (SELECT avg(at_ms) FROM settlements)")
+    found = findings_of(copy)
+    assert [] == found.differences
+    assert found.unchecked[LET_GO].count > 5
+    execute(copy, "UPDATE stream_days SET amount_micros = amount_micros + 1")
+    assert "stream_days" in told(findings_of(copy))
