@@ -1,21 +1,17 @@
-"""From settings to the parts of a node: clock, key, store, telemetry, venues. What validators and miners share."""
+"""From settings to the parts of a node: store, telemetry, venues. What validators and miners share."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from getpass import getpass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from neurons.clock import ScaledClock, SystemClock
-from neurons.config import passphrase_from_environment
 from neurons.entropy import SystemEntropy
-from neurons.keystore import is_encrypted, load_key_file, read_passphrase
 from neurons.market.calendars import calendar_of
 from neurons.market.guard import Circuit, GuardedVenue
 from neurons.market.markets import WatchedMarket
@@ -24,6 +20,7 @@ from neurons.market.venues import LiveVenue
 from neurons.market.watch import WatchSettings
 from neurons.ports import Clock
 from neurons.settings import NodeSettings, SeriesSettings, SignerSettings, VenueSettings
+from neurons.signers import PRESETS
 from neurons.store.claim import claim_store
 from neurons.store.sqlite import SqliteStore
 from neurons.telemetry import Metrics, Telemetry, VenueFailed, VenueReported, adopt_standard_logging, open_log
@@ -31,46 +28,12 @@ from neurons.telemetry.market_metrics import MarketMetrics
 from neurons.validating.series import FollowedSeries
 from protocol.errors import InvalidSetting
 from protocol.keys import SigningKey
-from protocol.params import DEMO, MAIN, NetworkParams
+from protocol.params import NetworkParams
 from protocol.units import MINUTE_MS, Hotkey, short
 
-PRESETS: Final[Mapping[str, NetworkParams]] = {"main": MAIN, "demo": DEMO}
 SQLITE: Final = "sqlite+aiosqlite"
 LEAST_DEADLINE_S: Final = 3.0
 LEAST_POLL_S: Final = 0.05
-
-
-def clock_of(settings: SignerSettings) -> ScaledClock:
-    """The system's clock, or a demonstration's that runs faster."""
-    asked = settings.clock
-    if asked.sim_origin_ms is None or asked.wall_origin_ms is None:
-        return SystemClock()
-    return ScaledClock(sim_origin_ms=asked.sim_origin_ms, wall_origin_ms=asked.wall_origin_ms, scale=asked.scale)
-
-
-def key_of(settings: SignerSettings, *, ask: Callable[[str], bytes | None] | None = None) -> SigningKey:
-    """The node's hotkey, its file opened with the passphrase file's or the environment's passphrase.
-
-    ask: where neither is given and the key is encrypted, gets one for this prompt, once; None when nobody answers.
-    Raises the KeyFileError that fits (ours).
-    """
-    passphrase = (
-        read_passphrase(settings.passphrase_file) if settings.passphrase_file else passphrase_from_environment()
-    )
-    if passphrase is None and ask is not None and is_encrypted(settings.key_path):
-        passphrase = ask(f"Passphrase of {settings.key_path}: ")
-    return load_key_file(settings.key_path, passphrase=passphrase, allow_unencrypted=settings.allow_unencrypted_key)
-
-
-def ask_at_terminal(prompt: str) -> bytes | None:
-    """What the person at the terminal types, unseen; None when there is no terminal or the person gives up."""
-    if not sys.stdin.isatty():
-        return None
-    try:
-        return getpass(prompt).encode()
-    except (EOFError, KeyboardInterrupt):
-        print(file=sys.stderr)
-        return None
 
 
 @asynccontextmanager

@@ -16,13 +16,14 @@ from functools import partial
 from importlib.metadata import version
 from typing import Final
 
-from neurons.assembly import PRESETS, announce, ask_at_terminal, clock_of, key_of, telemetry_of
+from neurons.assembly import announce, telemetry_of
 from neurons.client import StreamReader, StreamWriter
 from neurons.config import parse, passphrase_from_environment
 from neurons.entropy import SystemEntropy
 from neurons.gateway_settings import GatewaySettings
 from neurons.keystore import read_passphrase
 from neurons.peers_file import ListedValidator
+from neurons.signers import PRESETS, ask_at_terminal, clock_of, key_of
 from neurons.supervise import calm_collector, report, run_until_stopped
 from neurons.telemetry import NodeStarted, NodeStopped, serving_metrics
 from neurons.transport.client import GrpcCaller

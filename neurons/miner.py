@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from importlib.metadata import version
 
-from neurons.assembly import PRESETS, announce, ask_at_terminal, clock_of, key_of, store_of, telemetry_of, venues_of
+from neurons.assembly import announce, store_of, telemetry_of, venues_of
 from neurons.config import parse
 from neurons.entropy import SystemEntropy
 from neurons.mining.candles import CandleFeed
@@ -26,6 +26,7 @@ from neurons.mining.node import KnownValidator, MinerNode
 from neurons.peers_file import read_validators_file
 from neurons.ports import Clock
 from neurons.settings import MinerSettings
+from neurons.signers import PRESETS, ask_at_terminal, clock_of, key_of
 from neurons.supervise import calm_collector, report, run_until_stopped
 from neurons.telemetry import Deferred, NodeStarted, NodeStopped, serving_metrics
 from neurons.transport.client import GrpcCaller

@@ -16,12 +16,8 @@ from functools import partial
 from importlib.metadata import version
 
 from neurons.assembly import (
-    PRESETS,
     announce,
-    ask_at_terminal,
-    clock_of,
     followed_of,
-    key_of,
     report_venues,
     store_of,
     telemetry_of,
@@ -37,6 +33,7 @@ from neurons.peers_file import read_miners_file
 from neurons.ports import Store
 from neurons.records import CloseRow
 from neurons.settings import ValidatorSettings, in_order_of_conversion
+from neurons.signers import PRESETS, ask_at_terminal, clock_of, key_of
 from neurons.supervise import calm_collector, report, run_until_stopped, share_one_heap
 from neurons.telemetry import NodeStarted, NodeStopped, serving_metrics
 from neurons.transport.client import GrpcCaller

@@ -13,11 +13,11 @@ import numpy as np
 import typer
 
 from mining_objects.samplers import Floats, default_sampler
-from neurons.assembly import PRESETS, clock_of, key_of
 from neurons.cli.where import Asking, with_options
 from neurons.client import StreamWriter
 from neurons.client.crawler import Crawler, CrawlSettings
 from neurons.name_files import name_path, read_name_file
+from neurons.signers import PRESETS, clock_of, key_of
 from protocol.units import HOUR_MS, MINUTE_MS
 from runnable.plain_errors import run_plainly
 

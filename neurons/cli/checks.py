@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from neurons.assembly import PRESETS, clock_of, key_of, venues_of
+from neurons.assembly import venues_of
 from neurons.cli.figures import instant
 from neurons.client import Reader
 from neurons.keystore import read_hotkey
@@ -20,6 +20,7 @@ from neurons.mining.models import model_of
 from neurons.peers_file import ListedValidator, read_miners_file, read_validators_file
 from neurons.ports import Clock, PriceVenue, VenueUnavailable
 from neurons.settings import MinerSettings, NodeSettings, SeriesSettings, ValidatorSettings
+from neurons.signers import PRESETS, clock_of, key_of
 from neurons.store.sqlite import ReadOnlySqlite
 from neurons.telemetry import Event, ModelBroken
 from protocol.errors import AuguryError

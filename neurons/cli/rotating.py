@@ -62,7 +62,7 @@ def rotate(
 
     Tells the validator of --validator, or all of --validators-file. The old key signs nothing more there.
     """
-    from neurons.assembly import PRESETS, clock_of, key_of
+    from neurons.signers import PRESETS, clock_of, key_of
 
     if revoke == (to is not None):
         raise InvalidSetting("say what follows the key: --to FILE for a new one, or --revoke for nobody")
@@ -205,9 +205,9 @@ async def _bring_to(
 
     A key that has ended has shown its name before, or never will.
     """
-    from neurons.assembly import PRESETS, clock_of
     from neurons.client import StreamWriter
     from neurons.entropy import SystemEntropy
+    from neurons.signers import PRESETS, clock_of
     from protocol.errors import KeyEnded
     from protocol.keys import SEED_BYTES, SigningKey
 

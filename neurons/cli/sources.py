@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from neurons.assembly import PRESETS, clock_of, key_of
 from neurons.cli.where import Asking, Where
 from neurons.client import Reader
 from neurons.ports import StoreReader
+from neurons.signers import PRESETS, clock_of, key_of
 from neurons.store.sqlite import ReadOnlySqlite
 from neurons.validating.readings import Readings
 from neurons.validating.settling import Settling

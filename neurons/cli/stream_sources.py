@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
-from neurons.assembly import PRESETS, clock_of, key_of
 from neurons.cli.where import Asking
 from neurons.client import StreamReader, StreamWriter
 from neurons.name_files import name_path, read_name_file
+from neurons.signers import PRESETS, clock_of, key_of
 from protocol.errors import InvalidSetting, NotFound
 from protocol.params import StreamLimits
 from protocol.rules.memorable import MIN_LETTERS

@@ -69,7 +69,7 @@ def topics_of(wanted: Sequence[str], settings: MinerSettings) -> list[str]:
 
     Raises InvalidSetting for what is no topic.
     """
-    from neurons.assembly import PRESETS
+    from neurons.signers import PRESETS
     from protocol.messages import ALL_STREAMS, stream_topic
     from protocol.rules.stream_names import full_name
 

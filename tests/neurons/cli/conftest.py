@@ -14,8 +14,8 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from neurons.assembly import PRESETS
 from neurons.cli import app
+from neurons.signers import PRESETS
 from neurons.validating.node import ValidatorNode
 from tests.support.sample_database import write_sample_database
 from tests.support.stream_town import PARAMS, Ask, Town, play_town, serve_town, write_keys

@@ -13,13 +13,13 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from neurons.assembly import PRESETS
 from neurons.clock import ScaledClock
 from neurons.entropy import SystemEntropy
 from neurons.keystore import create_key_file
 from neurons.market.generated import GeneratedMarket, MarketShape
 from neurons.market.server import PriceServer
 from neurons.records import CloseRow
+from neurons.signers import PRESETS
 from neurons.store.sqlite import SqliteStore
 from neurons.transport.client import GrpcCaller
 from neurons.transport.server import serving
@@ -33,7 +33,7 @@ from tests.support.world import SERIES, quiet_telemetry, signing_key
 
 TOLD = HOTKEYS["told"].hex()
 AS_QUICK = """
-from neurons.assembly import PRESETS
+from neurons.signers import PRESETS
 from neurons.cli import main
 from tests.support.sample_database import QUICK
 PRESETS["main"] = QUICK

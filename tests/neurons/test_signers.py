@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from neurons.assembly import key_of
 from neurons.config import parse
 from neurons.entropy import SystemEntropy
 from neurons.keystore import KeyFileMissing, PassphraseNeeded, WrongPassphrase, create_key_file
 from neurons.settings import MinerSettings
+from neurons.signers import key_of
 from protocol.keys import SigningKey
 from tests.support.sources import ROOT
 
-ASK = "from neurons.assembly import ask_at_terminal; print('got', ask_at_terminal('Passphrase: '))"
+ASK = "from neurons.signers import ask_at_terminal; print('got', ask_at_terminal('Passphrase: '))"
 
 
 class Person:
