@@ -21,9 +21,11 @@ def writing(folder: Path) -> Iterator[None]:
         ) from refused
 
 
-def make_writable(folder: Path) -> None:
-    """Makes the folder if it is absent, and tries a file in it that is gone afterwards. Raises UnwritableFolder."""
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+def check_writable(folder: Path) -> None:
+    """Finds that files can be written into a folder that is there or can be made; leaves nothing behind.
+
+    Raises UnwritableFolder.
+    """
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    with writing(folder), tempfile.TemporaryFile(dir=there):
+        pass

@@ -110,10 +110,12 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """In plain words: identical, better, worse, not significant, or too few days."""
+        """In plain words: no answers (in common), identical, better, worse, not significant, or too few days."""
+        if self.gain.value is None:
+            return "no answers"
         if self.is_identical:
             return "identical"
-        if self.adjusted_p is None or self.gain.value is None:
+        if self.adjusted_p is None:
             return "too few days"
         if self.adjusted_p > 1.0 - LEVEL:
             return "not significant"

@@ -23,6 +23,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from mining_objects import models
 from mining_objects.dataset_folders import choose_files
 from mining_objects.datasets import read_candles
+from mining_objects.result_folders import check_writable
 from neurons.market.calendars import calendar_of
 from protocol.errors import InvalidSetting
 from protocol.params import MAIN, PATHS
@@ -34,6 +35,8 @@ from runnable.test_report.report import Run, write_report
 from runnable.test_report.trial import run_trial
 
 MOST_PROCESSES: Final = 8
+LONGEST_LEAD: Final = 288
+"""A day of steps; sigma is as old then."""
 PLAIN_WIDTH: Final = 100
 """Of the tables where no terminal says how wide it is."""
 
@@ -65,7 +68,7 @@ def try_models(
     paths: Annotated[
         int, typer.Option(min=PATHS.min_paths, max=PATHS.max_paths, help="Paths of an ensemble.")
     ] = PATHS.asked_paths,
-    lead: Annotated[int, typer.Option(min=0, help="Steps between the newest candle seen and T.")] = 1,
+    lead: Annotated[int, typer.Option(min=0, max=LONGEST_LEAD, help="Steps between the newest candle seen and T.")] = 1,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal reports.")] = 1,
     calendar: Annotated[str, typer.Option(help="When the market trades, as in a series' settings.")] = "24/7",
     processes: Annotated[int | None, typer.Option(min=1, help="How many work at once; changes no figure.")] = None,
@@ -75,8 +78,6 @@ def try_models(
     console = Console()
     if not console.is_terminal:
         console = Console(width=PLAIN_WIDTH)
-    if out.exists() and not out.is_dir():
-        raise InvalidSetting(f"{out} is a file; --out is a folder", setting="out")
     contenders = contenders_of(_names(tested), _names(beside), _folders(weights or []))
     from_ms, until_ms = instant_ms(since, 0), instant_ms(until, 0)
     warnings = check_unseen(contenders, from_ms, allowed=overlap)
@@ -98,6 +99,7 @@ def try_models(
         "--overlap": overlap, "--no-points": not points, "--every": every, "--paths": paths, "--lead": lead,
         "--seed": seed, "--calendar": calendar,
     })  # fmt: skip
+    check_writable(out)
     workers = processes or min(MOST_PROCESSES, os.cpu_count() or 1)
     try:
         console.print(f"{', '.join(one.label for one in contenders)}: {since} to {until}, in {workers} process(es)")

@@ -101,7 +101,7 @@ def train_recipe(meeting: Meeting | None, table: dict[str, Any], folder: Path, o
     Ends the process with 130 when it is stopped.
     """
     from mining_objects.devices import pick_device
-    from mining_objects.result_folders import make_writable
+    from mining_objects.result_folders import check_writable
     from mining_objects.training import Stopped, Training
     from mining_objects.training_data import load_data, load_series
     from mining_objects.training_ranks import joined
@@ -117,7 +117,7 @@ def train_recipe(meeting: Meeting | None, table: dict[str, Any], folder: Path, o
         console.quiet = not ranks.leads
         series = load_series(recipe, folder)
         examples = load_data(recipe, series)
-        make_writable(out)
+        check_writable(out)
         console.print(
             f"{', '.join(one.window.series for one in series)}: {len(examples.train.rows):,} training and "
             f"{len(examples.validation.rows):,} validation examples, {len(recipe.config.features)} features x "

@@ -10,7 +10,7 @@ import optuna
 from rich.console import Console
 from rich.table import Table
 
-from mining_objects.result_folders import make_writable, writing
+from mining_objects.result_folders import writing
 from mining_objects.sweeping import (
     FINISHED,
     best_recipe,
@@ -43,7 +43,8 @@ def sweep(recipe: Recipe, data: Path, out: Path, *, trials: int, processes: int,
     space_of(recipe)
     table = recipe.table() | {"sweep": dict(recipe.sweep)}
     series = load_series(recipe, data)
-    make_writable(out)
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
     opened = open_study(url, out.name, recipe, series)
     Console().print(f"study {out.name!r}: {finished_trials(opened)} trials so far, {trials} wanted")
     arguments = (table, data, out, trials, url)

@@ -15,7 +15,7 @@ from runnable.test_report.breakdowns import by_epoch, gain_by_step, heat_of, reg
 from runnable.test_report.contenders import day_of
 from runnable.test_report.findings import LEVELS, PIT_BINS, SHOWN_STEPS, covered_part, pit_shares
 from runnable.test_report.svg import Plot, Whisker, colour, forest, heat_map, nice_ticks
-from runnable.test_report.tables import GAIN, SIZE, Cell, Figure, Table, figure, text_of
+from runnable.test_report.tables import GAIN, SHARE, SIZE, Cell, Figure, Table, figure, text_of
 from runnable.test_report.trial import STANDING, Trial
 
 FANS = (("calm", 0.1), ("typical", 0.5), ("wild", 0.95))
@@ -77,22 +77,27 @@ def round_at(trial: Trial, part: float) -> int:
 
 
 def levels(trial: Trial) -> list[str]:
-    """Each tested model: how many outcomes fell in each tenth of its law."""
+    """Each tested model that answered: how many outcomes fell in each tenth of its law, with intervals."""
     drawn = []
     for label in trial.tested:
+        css = colour(trial.labels.index(label))
         for k in SHOWN_STEPS:
             shares = pit_shares(trial, label, k)
-            title, highest = f"{label}, step {k}", max(20.0, 110 * float(shares.max()))
+            ends = [end for one in shares for end in (one.value, one.high) if end is not None]
+            if not ends:
+                continue
             plot = Plot(
                 x=(0, PIT_BINS),
-                y=(0, highest),
+                y=(0, max(20.0, 110 * max(ends))),
                 y_unit="%",
-                title=title,
+                title=f"{label}, step {k}",
                 x_label="tenths of the law",
                 size=_SMALL,
             )
-            for i, share in enumerate(shares.tolist()):
-                plot.bar(i + 0.06, i + 0.94, 100 * share, colour(trial.labels.index(label)), f"{share:.1%}")
+            for i, one in enumerate(shares):
+                plot.bar(i + 0.06, i + 0.94, 100 * (one.value or 0.0), css, text_of(Figure(one, SHARE)))
+                if one.low is not None and one.high is not None:
+                    plot.span(i + 0.5, 100 * one.low, 100 * one.high, "ink")
             plot.level(100 / PIT_BINS)
             drawn.append(plot.render(f"{label}: levels of the outcomes of step {k}"))
     return drawn

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mining_objects.result_folders import writing
 from runnable.test_report.headline import Sentence
 from runnable.test_report.tables import Table, as_json, csv_rows
 from runnable.test_report.trial import PATHS, Trial
@@ -16,17 +17,21 @@ FORMAT = "augury/test/1"
 
 
 def write_all(folder: Path, contents: Mapping[str, str]) -> None:
-    """Writes every file beside its place first, then moves them there; Ctrl-C before that leaves what was there."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes every file beside its place first, then moves them there; Ctrl-C before that leaves what was there.
+
+    Raises UnwritableFolder, with what was there left too.
+    """
     parts = {name: folder / f"{name}.part" for name in contents}
-    try:
-        for name, part in parts.items():
-            part.write_text(contents[name], encoding="utf-8", newline="")
-        for name, part in parts.items():
-            part.replace(folder / name)
-    finally:
-        for part in parts.values():
-            part.unlink(missing_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            for name, part in parts.items():
+                part.write_text(contents[name], encoding="utf-8", newline="")
+            for name, part in parts.items():
+                part.replace(folder / name)
+        finally:
+            for part in parts.values():
+                part.unlink(missing_ok=True)
 
 
 def figures_json(

@@ -169,21 +169,24 @@ def reliability_table(trial: Trial) -> Table:
 def pit_table(trial: Trial) -> Table:
     """Where in its law outcomes fell, in tenths."""
     rows: tuple[Row, ...] = tuple(
-        (f"{label}, step {k}", *(figure(float(part), SHARE) for part in pit_shares(trial, label, k)))
+        (f"{label}, step {k}", *(Figure(part, SHARE) for part in pit_shares(trial, label, k)))
         for label in trial.tested
         for k in SHOWN_STEPS
     )
     columns = ("forecast", *(f"{10 * i} to {10 * i + 10}%" for i in range(PIT_BINS)))
-    note = "Part of the outcomes in each tenth of the law, lowest first; 10% each is right."
+    note = "Part of the outcomes in each tenth of the law, lowest first; 10% each is right. Intervals: of each alone."
     return Table("pit", "Where in its law the outcome lay", note, columns, rows)
 
 
-def pit_shares(trial: Trial, label: str, k: int) -> Floats:
-    """(PIT_BINS,), summing to 1; zeros where nothing is known."""
+def pit_shares(trial: Trial, label: str, k: int) -> list[Estimate]:
+    """The part of the outcomes in each tenth of the law, lowest first, with 95% of the draws of days.
+
+    All or none of them has no interval, as in `covered`; without any outcome there is no value either.
+    """
     levels = trial.pit[label][:, k - 1]
-    counts, _ = np.histogram(levels[~np.isnan(levels)], PIT_BINS, (0.0, 1.0))
-    shares: Floats = counts / max(1, counts.sum())
-    return shares
+    tenth = np.digitize(levels, np.linspace(0.0, 1.0, PIT_BINS + 1)[1:-1])
+    parts = [trial.blocks.mean(np.where(np.isnan(levels), np.nan, tenth == place)) for place in range(PIT_BINS)]
+    return [Estimate(one.value) if one.value in (0.0, 1.0) else one for one in parts]
 
 
 def point_table(trial: Trial) -> Table:

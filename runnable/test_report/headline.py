@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from mining_objects.significance import Comparison
 from protocol.units import MICRO
+from runnable.test_report.contenders import day_of
 from runnable.test_report.findings import covered, ranked
 from runnable.test_report.tables import GAIN, SHARE, Figure
 from runnable.test_report.trial import STANDING, Trial
@@ -27,23 +30,25 @@ def headline(trial: Trial, ruled: Sequence[Comparison], raw: Sequence[Comparison
     """The most important first."""
     return [
         *_first_place(trial, ruled),
+        *_failures(trial),
         *_over_references(trial, raw),
         *_pay(trial),
-        *(_calibration(trial, label) for label in ranked(trial)),
-        *_failures(trial),
+        *_calibration(trial),
     ]
 
 
 def _first_place(trial: Trial, ruled: Sequence[Comparison]) -> list[Sentence]:
     """The lowest loss by the rules, and the other tested models beside it."""
     best, *others = ranked(trial)
+    if best not in _answering(trial):
+        return [Sentence("bad", "No tested model answered any round: there is nothing to compare.")]
     over = next(one for one in ruled if (one.first, one.second) == (best, STANDING))
     place = "the lowest loss of the tested models" if others else "the only tested model's loss"
     told = [
         Sentence(_tone(over), f"{best}: {place}, {_by(over)} the standing baseline{_interval(over)}: {_said(over)}.")
     ]
     for one in ruled:
-        if (one.first == best or one.is_identical) and one.second in trial.labels:
+        if (one.first == best or one.is_identical) and one.second in trial.labels and one.gain.value is not None:
             told.append(Sentence(_tone(one), f"{one.first} against {one.second}: {_difference(one)}."))
     return told
 
@@ -51,7 +56,7 @@ def _first_place(trial: Trial, ruled: Sequence[Comparison]) -> list[Sentence]:
 def _over_references(trial: Trial, raw: Sequence[Comparison]) -> list[Sentence]:
     """Raw CRPS of each tested model against what anybody could have said."""
     told = []
-    for label in ranked(trial):
+    for label in _answering(trial):
         against = [one for one in raw if one.first == label and one.second in trial.references]
         by_verdict: dict[str, list[str]] = {}
         for one in against:
@@ -82,23 +87,40 @@ def _pay(trial: Trial) -> list[Sentence]:
     ]
 
 
-def _calibration(trial: Trial, label: str) -> Sentence:
+def _calibration(trial: Trial) -> list[Sentence]:
     """Which coverages are off by more than 2 points with an interval that does not hold their level."""
-    wrong = []
-    for k, part, found in covered(trial, label):
-        if found.value is not None and abs(found.value - part) > TOLERATED and found.excludes(part):
-            wrong.append(f"{Figure(found, SHARE).value} where {part:.0%} are wanted at step {k}")
-    if not wrong:
-        return Sentence("good", f"{label} covers what it says: within 2 points, or not significantly off, everywhere.")
-    return Sentence("bad", f"{label} covers {'; '.join(wrong)}.")
+    told = []
+    for label in _answering(trial):
+        wrong = [
+            f"{Figure(found, SHARE).value} where {part:.0%} are wanted at step {k}"
+            for k, part, found in covered(trial, label)
+            if found.value is not None and abs(found.value - part) > TOLERATED and found.excludes(part)
+        ]
+        right = "what it says: within 2 points, or not significantly off, everywhere"
+        told.append(Sentence("bad" if wrong else "good", f"{label} covers {'; '.join(wrong) or right}."))
+    return told
 
 
 def _failures(trial: Trial) -> list[Sentence]:
     rounds = sum(len(played.at_ms) for played in trial.stretch.played.values())
     return [
-        Sentence("bad", f"{label} gave no sound answer {count:,} times in {rounds:,} rounds; it was silent in them.")
+        Sentence(
+            "bad",
+            f"{label} gave no sound answer {count:,} times in {rounds:,} rounds; it was silent in them. "
+            f"First on {_first_failure(trial, label)}",
+        )
         for label, count in sorted(trial.stretch.failed.items())
     ]
+
+
+def _first_failure(trial: Trial, label: str) -> str:
+    first = next(one for one in trial.stretch.failures if one.label == label)
+    return f"{day_of(first.at_ms)} ({first.code}): {first.sentence}."
+
+
+def _answering(trial: Trial) -> list[str]:
+    """The tested models that answered in at least one hour, the best first."""
+    return [label for label in ranked(trial) if not np.isnan(trial.ruled[label]).all()]
 
 
 def _by(one: Comparison) -> str:

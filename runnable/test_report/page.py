@@ -61,7 +61,9 @@ def sections_of(trial: Trial, ruled: Sequence[Comparison], pairs: Table) -> list
                 (findings.coverage_table(trial), findings.reliability_table(trial)), key=everybody),
         Section("levels", "Where in its law the outcome lay",
                 "PIT histograms: all bars alike is right; a hump in the middle is a law too wide, two horns one too "
-                "narrow, a slope a direction missed.", tuple(charts.levels(trial)), (findings.pit_table(trial),)),
+                "narrow, a slope a direction missed. Upright lines: 95% of the draws of days, of each bar alone, so "
+                "that one in twenty misses the dashes though its law is right.",
+                tuple(charts.levels(trial)), (findings.pit_table(trial),)),
         Section("horizons", "By step", "Gain over the standing baseline at each step, by the rules.",
                 tuple(charts.horizons(trial)), (breakdowns.horizon_table(trial),), "one", everybody + dashed),
         Section("regimes", "By how calm the market was", "Dots with the 95% interval of each alone.",

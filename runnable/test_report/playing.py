@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,9 +31,6 @@ from protocol.rules.deviations import QUANTILES_PPM, Deviations, ensemble_deviat
 from protocol.rules.rounds import Truth, look_for_truth
 from protocol.units import PRICE_SCALE, Hotkey, NanoReturns, PriceE8, UnixMs
 from runnable.test_report.contenders import Contender
-
-FAILURES_KEPT: Final = 20
-"""Of each stretch; all are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +86,10 @@ class Played:
 
 @dataclass(slots=True)
 class Stretch:
-    """A stretch as played. left_out: challenge and reason -> how many rounds never opened or were void."""
+    """A stretch as played. left_out: challenge and reason -> how many rounds never opened or were void.
+
+    failed: label -> how often.  failures: the first of each label.
+    """
 
     played: dict[str, Played]
     left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -259,7 +258,7 @@ def _concatenated(parts: Sequence[Played]) -> Played:
 
 def _note(stretch: Stretch, failure: Failure) -> None:
     stretch.failed[failure.label] += 1
-    if len(stretch.failures) < FAILURES_KEPT:
+    if stretch.failed[failure.label] == 1:
         stretch.failures.append(failure)
 
 

@@ -81,10 +81,15 @@ class Plot:
         """A dot with its interval."""
         x, y = self._at_x(at), self._at_y(value)
         if low is not None and high is not None:
-            self._parts.append(
-                f'<path class="line {css}" d="M{x:.1f} {self._at_y(low):.1f}L{x:.1f} {self._at_y(high):.1f}"/>'
-            )
+            self.span(at, low, high, css)
         self._parts.append(f'<circle class="dot {css}" cx="{x:.1f}" cy="{y:.1f}" r="3.6">{_tip(tip)}</circle>')
+
+    def span(self, at: float, low: float, high: float, css: str) -> None:
+        """An interval alone, upright."""
+        x = self._at_x(at)
+        self._parts.append(
+            f'<path class="line {css}" d="M{x:.1f} {self._at_y(low):.1f}L{x:.1f} {self._at_y(high):.1f}"/>'
+        )
 
     def level(self, y: float, css: str = "ink") -> None:
         """A dashed line across."""

@@ -122,6 +122,11 @@ def run_trial(course: Course, from_ms: int, until_ms: int, *, processes: int, te
 
 def _check_period(course: Course, from_ms: int, until_ms: int) -> None:
     begins_ms, time = int(course.window.open_time_ms[0]), course.params.time
+    if from_ms >= course.window.end_ms:
+        raise InvalidSetting(
+            f"the test begins on {day_of(from_ms)}, when the candles have ended: on {day_of(course.window.end_ms)}",
+            setting="from",
+        )
     if from_ms < begins_ms + PAST_DAYS * DAY_MS:
         raise InvalidSetting(
             f"the test begins on {day_of(from_ms)}, and candles on {day_of(begins_ms)}: {PAST_DAYS} days are needed "
@@ -131,7 +136,10 @@ def _check_period(course: Course, from_ms: int, until_ms: int) -> None:
     if course.window.step_ms != time.step_ms:
         raise InvalidSetting(f"rounds need candles of {time.step_ms} ms, were {course.window.step_ms}", setting="data")
     if until_ms < from_ms + DAY_MS:
-        raise InvalidSetting("a test takes at least a day: --to must be later than --from", setting="to")
+        raise InvalidSetting(
+            f"a test takes at least a day of candles: from {day_of(from_ms)} they go to {day_of(until_ms)}",
+            setting="to",
+        )
 
 
 def _pay(course: Course, stretch: Stretch, processes: int, tell: Tell) -> tuple[dict[str, Paid], dict[str, Epochs]]:

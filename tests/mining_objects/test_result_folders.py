@@ -1,4 +1,4 @@
-"""Folders that results go to: tried before the work, made if absent, and a full disk told in one sentence."""
+"""Folders that results go to: tried before the work, and a full disk told in one sentence."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from mining_objects.errors import UnwritableFolder
-from mining_objects.result_folders import make_writable, writing
+from mining_objects.result_folders import check_writable, writing
 
 
-def test_a_folder_is_made_and_nothing_is_left_in_it(tmp_path):
-    make_writable(tmp_path / "weights" / "mine")
+def test_a_folder_that_can_be_made_is_found_writable_and_nothing_is_left_behind(tmp_path):
+    check_writable(tmp_path / "weights" / "mine")
 
-    assert [] == list((tmp_path / "weights" / "mine").iterdir())
+    assert [] == list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("below", ["", "/mine"])
@@ -22,7 +22,7 @@ def test_a_file_in_the_way_is_told_with_its_folder(tmp_path, below):
     folder = Path(f"{tmp_path}/taken{below}")
 
     with pytest.raises(UnwritableFolder, match=r"taken.* cannot be written") as told:
-        make_writable(folder)
+        check_writable(folder)
     assert str(folder) == told.value.fields["path"]
 
 

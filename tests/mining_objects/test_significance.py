@@ -108,6 +108,8 @@ def test_verdicts_are_plain_words():
 
     assert ["better", "worse", "identical", "not significant"] == [one.verdict for one in found]
     assert 0.0 == found[2].gain.value
+    mute = losses | {"mute": np.full(1440, np.nan)}
+    assert "no answers" == compare(DayBlocks(at_ms), [("good", "mute")], mute)[0].verdict
     assert (
         "too few days" == compare(DayBlocks(at_ms[:24]), pairs[:1], {k: v[:24] for k, v in losses.items()})[0].verdict
     )

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from mining_objects.dataset_folders import sha256_of
 from mining_objects.datasets import COLUMNS
+from mining_objects.errors import UnwritableFolder
 from protocol.errors import InvalidSetting
 from runnable.miner_testing import try_models
 from tests.support.windows import walk_window
@@ -85,7 +86,7 @@ def test_one_model_alone_can_be_tested_without_points(candles, tmp_path, capsys)
 
 def test_a_file_in_the_place_of_the_folder_is_refused_before_anything_is_played(candles, tmp_path):
     (tmp_path / "out").write_text("mine")
-    with pytest.raises(InvalidSetting, match="is a file"):
+    with pytest.raises(UnwritableFolder, match="out cannot be written: Not a directory"):
         _try(candles, tmp_path / "out")
 
 
@@ -93,8 +94,8 @@ def test_a_file_in_the_place_of_the_folder_is_refused_before_anything_is_played(
     ("changed", "sentence"),
     [
         ({"since": _day(30 * 288)}, "60 days are needed before it"),
-        ({"until": FROM}, "--to must be later than --from"),
-        ({"since": "2030-01-01", "until": "2030-02-01"}, "--to must be later"),
+        ({"until": FROM}, f"at least a day of candles: from {FROM} they go to {FROM}"),
+        ({"since": "2030-01-01", "until": "2030-02-01"}, "begins on 2030-01-01, when the candles have ended"),
         ({"weights": ["har"]}, "NAME=FOLDER"),
         ({"calendar": "mars"}, "mars"),
         ({"tested": ""}, "no model is named"),

@@ -73,10 +73,16 @@ def walking(scale: float, *, drift: float = 0.0) -> Tell:
 
 
 def course_of(
-    window: Window, contenders: Sequence[Contender], *, params: NetworkParams = MAIN, every: int = 1, paths: int = 64
+    window: Window,
+    contenders: Sequence[Contender],
+    *,
+    params: NetworkParams = MAIN,
+    every: int = 1,
+    paths: int = 64,
+    has_points: bool = True,
 ) -> Course:
     """A course on which the newest candle ends one step before T."""
-    return Course(window, "24/7", params, tuple(contenders), 1, paths, 1, every)
+    return Course(window, "24/7", params, tuple(contenders), 1, paths, 1, every, has_points)
 
 
 @lru_cache(maxsize=1)
@@ -98,3 +104,17 @@ def _moody(anchor: int, steps: int, paths: int) -> Forecast:
     if anchor // HOUR_MS % 24 == 0:
         raise BrokenModel("holds 3 numbers that are not finite", model="moody")
     return walking(1.3e-3)(anchor + HOUR_MS, steps, paths)
+
+
+@lru_cache(maxsize=1)
+def trial_with_a_mute() -> Trial:
+    """Fifteen days of two tested models, of which one answers and one never does."""
+    window = walk_window(76 * 288)
+    from_ms = -(-int(window.open_time_ms[60 * 288]) // DAY_MS) * DAY_MS
+    contenders = [scripted("good", walking(1.3e-3)), scripted("mute", _mute)]
+    course = course_of(window, contenders, every=12, has_points=False)
+    return run_trial(course, from_ms, from_ms + 15 * DAY_MS, processes=1, tell=lambda *_: None)
+
+
+def _mute(anchor: int, steps: int, paths: int) -> Forecast:
+    raise BrokenModel("has lost its voice", model="mute")

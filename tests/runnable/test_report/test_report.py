@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -13,14 +14,14 @@ import pytest
 from rich.console import Console
 
 from mining_objects.significance import Estimate
-from runnable.test_report import breakdowns, findings
+from runnable.test_report import breakdowns, charts, findings
 from runnable.test_report.files import write_all
 from runnable.test_report.headline import headline
 from runnable.test_report.page import LOOK_ONCE
 from runnable.test_report.report import Run, write_report
 from runnable.test_report.tables import ABSENT, GAIN, SHARE, Figure, figure, text_of
 from runnable.test_report.trial import PATHS, STANDING
-from tests.support.contenders import small_trial
+from tests.support.contenders import small_trial, trial_with_a_mute
 
 VOID = frozenset({"meta", "path", "rect", "circle"})
 SECTIONS = ("pairs", "reward", "crps", "skill", "fans", "calibration", "levels", "horizons", "regimes", "week", "run")
@@ -138,8 +139,21 @@ def test_a_law_too_wide_is_seen_by_every_measure():
     [row] = [row for row in findings.coverage_table(trial).rows if row[0] == "wide"]
 
     assert row[4].estimate.value > 0.7
-    assert findings.pit_shares(trial, "wide", 12)[[0, -1]].sum() < findings.pit_shares(trial, "wide", 12)[4:6].sum()
+    shares = [part.value for part in findings.pit_shares(trial, "wide", 12)]
+    assert shares[0] + shares[-1] < sum(shares[4:6])
     assert breakdowns.gain_by_step(trial, "wide")[50] < -0.2
+
+
+def test_a_bar_of_a_histogram_has_the_interval_of_its_days():
+    trial = small_trial()
+    levels = trial.pit["good"][:, 11]
+    lowest = np.where(np.isnan(levels), np.nan, levels < 0.1)
+    [row] = [row for row in findings.pit_table(trial).rows if row[0] == "good, step 12"]
+
+    assert trial.blocks.mean(lowest) == row[1].estimate
+    assert row[1].estimate.low < row[1].estimate.value < row[1].estimate.high
+    spans = charts.levels(trial)[1].count('class="line ink"')
+    assert sum(cell.interval != "" for cell in row[1:]) == spans > 5
 
 
 def test_every_breakdown_adds_up_to_the_hours_there_are():
@@ -149,7 +163,7 @@ def test_every_breakdown_adds_up_to_the_hours_there_are():
 
     assert hours == sum(counts)
     assert hours == sum(row[1] for row in breakdowns.week_table(trial).rows)
-    np.testing.assert_allclose(1.0, findings.pit_shares(trial, "good", 1).sum())
+    np.testing.assert_allclose(1.0, sum(part.value for part in findings.pit_shares(trial, "good", 1)))
     epochs, paid, alone, _ = breakdowns.by_epoch(trial)
     assert 16 == len(epochs)
     assert (np.diff(paid, axis=0) >= 0).all()
@@ -163,6 +177,29 @@ def test_a_headline_names_the_best_first_and_says_when_it_is_luck():
     assert told[0].text.startswith(f"{findings.ranked(trial)[0]}: the lowest loss of the tested models")
     assert any("significant" in one.text for one in told)
     assert any(one.text.startswith("Nobody was paid") or one.text.startswith("Paid most") for one in told)
+
+
+def test_a_model_that_never_answers_is_compared_with_nobody_and_praised_for_nothing(tmp_path):
+    screen = io.StringIO()
+    write_report(trial_with_a_mute(), RUN, tmp_path, Console(file=screen, width=100))
+    told = json.loads((tmp_path / "figures.json").read_text())
+    of_mute = [sentence for sentence in told["headline"] if "mute" in sentence]
+
+    assert [f"mute gave no sound answer {len(trial_with_a_mute().paths.at_ms)} times"] == [
+        sentence.partition(" in ")[0] for sentence in of_mute
+    ]
+    assert of_mute[0].endswith("(broken-model): has lost its voice.")
+    verdicts = {row["verdict"] for row in told["tables"]["pairs"]["rows"] if "mute" in row["pair"]}
+    assert {"no answers"} == verdicts
+    assert "mute: levels" not in (tmp_path / "report.html").read_text()
+
+
+def test_where_nobody_answers_the_headline_says_so_first():
+    trial = trial_with_a_mute()
+    alone = replace(trial, course=replace(trial.course, contenders=trial.course.contenders[1:]))
+    told = headline(alone, *findings.compared(alone))
+
+    assert "No tested model answered any round: there is nothing to compare." == told[0].text
 
 
 def test_numbers_are_written_with_sign_unit_and_a_dash_for_what_is_not_known():
