@@ -75,6 +75,7 @@ WIRE_TYPES: Final[dict[type, type[Wire]]] = {
     m.BoardLine: streams_pb2.BoardLine,
     m.BoardAnswer: streams_pb2.BoardAnswer,
     m.BalanceAnswer: streams_pb2.BalanceAnswer,
+    m.TransactionDay: streams_pb2.TransactionDay,
     m.TransactionLine: streams_pb2.TransactionLine,
     m.TransactionsAnswer: streams_pb2.TransactionsAnswer,
     m.PerformanceLine: streams_pb2.PerformanceLine,

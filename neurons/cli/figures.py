@@ -70,6 +70,11 @@ def minute(ms: int) -> str:
     return instant(ms) if ms % MINUTE_MS else instant(ms).replace(":00Z", "Z")
 
 
+def day(number: int) -> str:
+    """A UTC day by its number since the epoch: 2025-06-15."""
+    return (EPOCH + timedelta(days=number)).date().isoformat()
+
+
 def identity(value: bytes, *, full: bool) -> str:
     """A hotkey or a round id: eight hex digits, or all of them."""
     return value.hex() if full else short(value)

@@ -11,7 +11,7 @@ from neurons.cli.tables import AsJson, Full, console, show_json, table
 from neurons.cli.where import Asking, with_options
 
 if TYPE_CHECKING:
-    from protocol.messages import BalanceAnswer, BoardLine, PerformanceLine, TransactionLine
+    from protocol.messages import BalanceAnswer, BoardLine, PerformanceLine, TransactionDay, TransactionLine
     from protocol.units import Hotkey
 
 Owner = Annotated[
@@ -111,22 +111,28 @@ def transactions(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the newest settlements of a key: what each value paid it, and why."""
+    """Show the newest settlements of a key: what each value paid it, and why; of older ones what each day paid it."""
     from neurons.cli.stream_sources import find_owner, look
     from neurons.cli.times import read_instant
     from neurons.client import StreamReader
 
     before_ms = 0 if before is None else read_instant(before, setting="before")
 
-    async def ask(reader: StreamReader) -> tuple[TransactionLine, ...]:
-        return await reader.transactions(await find_owner(reader, owner), before_ms=before_ms, limit=limit)
+    async def ask(reader: StreamReader) -> tuple[tuple[TransactionLine, ...], tuple[TransactionDay, ...]]:
+        whose = await find_owner(reader, owner)
+        lines = await reader.transactions(whose, before_ms=before_ms, limit=limit)
+        days = await reader.transaction_days(whose, before_ms=before_ms, limit=limit)
+        return lines, days[: limit - len(lines)]
 
-    told = look(asking, ask)
+    lines, days = look(asking, ask)
     if as_json:
-        show_json(told)
-    elif told:
-        show_transactions(told)
-    else:
+        show_json((*lines, *days))
+        return
+    if lines:
+        show_transactions(lines)
+    if days:
+        show_transaction_days(days)
+    if not lines and not days:
         typer.echo("nothing was settled yet")
 
 
@@ -152,6 +158,16 @@ def show_transactions(told: Sequence[TransactionLine]) -> None:
     console().print(
         "close: scenarios near the value, of all. density: their share of all, by the width of that window."
     )
+
+
+def show_transaction_days(told: Sequence[TransactionDay]) -> None:
+    """Sums of days as a table, and why they are sums."""
+    from neurons.cli.figures import day, money
+
+    rows = [(day(one.day), one.stream, str(one.delay), str(one.settlements), money(one.amount_micros)) for one in told]
+    columns = ("day (UTC)", "stream", "delay>", "settlements>", "points>")
+    console().print(table("Older settlements, by day", columns, rows))
+    console().print("The validator keeps these settlements only as what they paid in a day.")
 
 
 @with_options(Asking)

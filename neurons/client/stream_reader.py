@@ -53,6 +53,7 @@ from protocol.messages import (
     SubscriptionsQuestion,
     TakingPartAnswer,
     TakingPartQuestion,
+    TransactionDay,
     TransactionLine,
     TransactionsAnswer,
     TransactionsQuestion,
@@ -185,9 +186,20 @@ class StreamReader(Reader):
     async def transactions(
         self, owner: Hotkey | None = None, *, before_ms: int = 0, limit: int = 50
     ) -> tuple[TransactionLine, ...]:
-        """A key's settlements, newest first. before_ms: only earlier ones; 0 for all."""
-        question = TransactionsQuestion(self._or_own(owner), before_ms, limit)
-        return (await self._told(question, TransactionsAnswer)).transactions
+        """A key's settlements that are kept one by one, newest first. before_ms: only earlier ones; 0 for all."""
+        return (await self._settled(owner, before_ms, limit)).transactions
+
+    async def transaction_days(
+        self, owner: Hotkey | None = None, *, before_ms: int = 0, limit: int = 50
+    ) -> tuple[TransactionDay, ...]:
+        """A key's older settlements as sums of a day and a horizon, newest first. before_ms: of days begun earlier.
+
+        With `transactions` it is everything that settlements moved for the key, each of them once.
+        """
+        return (await self._settled(owner, before_ms, limit)).days
+
+    async def _settled(self, owner: Hotkey | None, before_ms: int, limit: int) -> TransactionsAnswer:
+        return await self._told(TransactionsQuestion(self._or_own(owner), before_ms, limit), TransactionsAnswer)
 
     async def performance(self, owner: Hotkey | None = None) -> tuple[PerformanceLine, ...]:
         """What a key earned on each horizon, best first."""

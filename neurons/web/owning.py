@@ -15,6 +15,9 @@ from protocol.messages import BalanceAnswer, NoticeLine
 from protocol.rules.stream_names import check_delay, full_name
 from protocol.units import Micros
 
+LISTED: Final = 50
+"""Settlements and days that are told at once."""
+
 
 async def balance(parts: GatewayParts, asked: Asked) -> Json:
     """GET /balance/KEY: points."""
@@ -29,9 +32,8 @@ async def performance(parts: GatewayParts, asked: Asked) -> Json:
 
 
 async def transactions(parts: GatewayParts, asked: Asked) -> Json:
-    """GET /transactions/KEY: the newest settlements, newest first."""
-    visitor = await parts.door.visitor(asked.subject)
-    return shapes.transactions(await visitor.writer.transactions(), visitor.entry.code)
+    """GET /transactions/KEY: the newest settlements, newest first, then days of older ones."""
+    return await _transactions(await parts.door.visitor(asked.subject), LISTED)
 
 
 async def confirms(parts: GatewayParts, asked: Asked) -> Json:
@@ -87,7 +89,7 @@ async def home(parts: GatewayParts, asked: Asked) -> Json:
         "confirms": shapes.confirms(await writer.confirms(shapes.SHORT), now_ms=parts.clock.now_ms()),
         "errors": shapes.errors(await writer.errors(shapes.SHORT), visitor.refusals),
         "warnings": shapes.warnings(await writer.warnings(shapes.SHORT)),
-        "transactions": shapes.transactions(await writer.transactions(limit=shapes.SHORT), visitor.entry.code),
+        "transactions": await _transactions(visitor, shapes.SHORT),
     }
     return {name: shapes.shortened(one) for name, one in told.items()}
 
@@ -108,6 +110,12 @@ PAGES: Final[Mapping[str, Page]] = {
     "home": home,
 }
 """By the first part of the address; the key is the second."""
+
+
+async def _transactions(visitor: Visitor, limit: int) -> Json:
+    lines = await visitor.writer.transactions(limit=limit)
+    days = await visitor.writer.transaction_days(limit=limit)
+    return shapes.transactions(lines, days[: limit - len(lines)], visitor.entry.code)
 
 
 async def _scenarios(parts: GatewayParts, asked: Asked, *, judged: bool) -> Json:

@@ -7,7 +7,7 @@ the original said NaN, there is no value, and the answer is that nothing was fou
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -24,13 +24,14 @@ from protocol.messages import (
     Percentile,
     PerformanceLine,
     PredictionLine,
+    TransactionDay,
     TransactionLine,
 )
 from protocol.params import NetworkParams
 from protocol.rules.points import MIN_BALANCE_MICROS
 from protocol.rules.stream_records import Operation
 from protocol.rules.stream_values import ValueKind, history_fields, read_value
-from protocol.units import MICRO, SECOND_MS, Micros, UnixMs
+from protocol.units import DAY_MS, MICRO, SECOND_MS, Micros, UnixMs
 
 Json = Any
 """What `json` writes."""
@@ -119,8 +120,36 @@ def done(operation: str, name: str, **more: Json) -> Json:
     return {"operation": str(operation), "name": name, "success": True, **more}
 
 
-def transactions(lines: Iterable[TransactionLine], recipient: str) -> Json:
-    """(id, fields) of settlements; recipient: the key's code."""
+def transactions(lines: Iterable[TransactionLine], days: Iterable[TransactionDay], recipient: str) -> Json:
+    """(id, fields) of settlements, then of days in which older ones are summed up; recipient: the key's code.
+
+    A day has no value, no window and nobody close to it; `settlements` says how many it is the sum of.
+    """
+    return [*_settlements(lines, recipient), *_settled_days(days, recipient)]
+
+
+def _settled_days(days: Iterable[TransactionDay], recipient: str) -> Iterator[Json]:
+    unknown = ("budget", "value", "window", "mass", "density", "average", "submissions_count", "submissions_close")
+    for line in days:
+        began_ms = UnixMs(line.day * DAY_MS)
+        yield [
+            f"{began_ms}-0",
+            {
+                "settlement_time": _moment(began_ms),
+                "amount": points(line.amount_micros),
+                "stream": line.stream,
+                "delay": line.delay,
+                **dict.fromkeys(unknown),
+                "reliable": 1,
+                "stream_owner_code": line.stream_owner,
+                "recipient_code": recipient,
+                "rule": "",
+                "settlements": line.settlements,
+            },
+        ]
+
+
+def _settlements(lines: Iterable[TransactionLine], recipient: str) -> Json:
     return [
         [
             f"{line.settlement_time_ms}-0",
@@ -141,6 +170,7 @@ def transactions(lines: Iterable[TransactionLine], recipient: str) -> Json:
                 "stream_owner_code": line.stream_owner,
                 "recipient_code": recipient,
                 "rule": line.rule,
+                "settlements": 1,
             },
         ]
         for line in lines

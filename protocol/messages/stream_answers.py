@@ -129,13 +129,31 @@ class TransactionLine:
 
 
 @dataclass(frozen=True, slots=True)
+class TransactionDay:
+    """What a day's settlements of one horizon moved for one key, of those that are not kept one by one any more.
+
+    day: UTC, epoch days.  settlements: how many they were; later ones of the day may be kept yet.
+    stream_owner: the stream's owner then, as a hotkey in hex.
+    """
+
+    day: int
+    stream: str
+    delay: int
+    amount_micros: Micros
+    settlements: int
+    stream_owner: str
+
+
+@dataclass(frozen=True, slots=True)
 class TransactionsAnswer:
-    """The newest first."""
+    """The newest first. days: what is not among the transactions any more, as sums."""
 
     transactions: tuple[TransactionLine, ...]
+    days: tuple[TransactionDay, ...] = ()
 
     def __post_init__(self) -> None:
         rows("transactions", self.transactions)
+        rows("days", self.days)
 
 
 @dataclass(frozen=True, slots=True)

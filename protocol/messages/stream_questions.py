@@ -96,7 +96,8 @@ class BalanceQuestion:
 
 @dataclass(frozen=True, slots=True)
 class TransactionsQuestion:
-    """A key's settlements, the newest first, before an instant (0: no bound)."""
+    """A key's settlements, the newest first, before an instant (0: no bound), and days of older ones that began before
+    it; at most `limit` of either."""
 
     owner: Hotkey
     before_ms: int = 0

@@ -141,7 +141,8 @@ READS: Final[tuple[tuple[m.StreamQuestion, m.StreamAnswer], ...]] = (
                     submissions_close=56,
                     stream_owner=VALIDATOR.hotkey.hex(),
                 ),
-            )
+            ),
+            (m.TransactionDay(20_000, "cop.json", 70, Micros(-1_000_000), 1_440, VALIDATOR.hotkey.hex()),),
         ),
     ),
     (

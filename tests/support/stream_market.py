@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from neurons.client import News, StreamWriter
 from neurons.peers_file import ListedValidator
 from neurons.ports import PeerUnreachable
-from neurons.stream_records import SettlementRow
+from neurons.stream_records import DaySumRow, SettlementRow
 from neurons.validating.streams.keeping import StreamKeeper
 from neurons.validating.streams.readings import StreamReadings
 from neurons.validating.streams.rows import Kept
@@ -94,6 +94,10 @@ class StreamMarket:
         """As a store tells them."""
         found = [row for row in reversed(self.settled) if owner is None or owner.hex() in row.settlement.owners]
         return found[:limit]
+
+    async def folded_days(self, owner: Hotkey, *, before_ms: int | None = None, limit: int = 100) -> list[DaySumRow]:
+        """Nothing is let go here."""
+        return []
 
 
 class MarketWriter(StreamWriter):

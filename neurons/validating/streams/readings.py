@@ -115,15 +115,16 @@ class StreamReadings:
         )
 
     async def transactions(self, asked: m.TransactionsQuestion, _: Hotkey, now_ms: UnixMs) -> m.TransactionsAnswer:
-        """A key's settlements, the newest first.
+        """A key's settlements, the newest first, and its days of those that are not kept one by one any more.
 
-        One search at a time: of a key that has none it goes through all settlements of a week, and the store has few
-        connections to read by. Raises Overloaded when too many wait.
+        One search at a time: it may look at all settlements of a day, and the store has few connections to read by.
+        Raises Overloaded when too many wait.
         """
-        owner = self.keeper.owner_of(asked.owner)
+        owner, before_ms = self.keeper.owner_of(asked.owner), asked.before_ms or None
         with self.searches:
             async with self.one_search:
-                rows = await self.store.settlements(owner=owner, before_ms=asked.before_ms or None, limit=asked.limit)
+                rows = await self.store.settlements(owner=owner, before_ms=before_ms, limit=asked.limit)
+                days = await self.store.folded_days(owner, before_ms=before_ms, limit=asked.limit)
         lines = [
             m.TransactionLine(
                 settlement_time_ms=one.settlement_time_ms,
@@ -147,7 +148,11 @@ class StreamReadings:
             )
             if one.recipient == owner.hex()
         ]
-        return m.TransactionsAnswer(tuple(lines))
+        sums = [
+            m.TransactionDay(day.day, day.name, day.delay, day.folded_micros, day.folded, day.sponsor.hex())
+            for day in days
+        ]
+        return m.TransactionsAnswer(tuple(lines), tuple(sums))
 
     async def performance(self, asked: m.PerformanceQuestion, _: Hotkey, now_ms: UnixMs) -> m.PerformanceAnswer:
         """What a key earned on each horizon, the best first."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 
+from neurons.cli.figures import day as day_text
 from neurons.client import StreamWriter
 from neurons.peers_file import read_validators_file
 from protocol.messages import MAX_ROWS
+from protocol.units import DAY_MS
 from tests.support.stream_town import PARAMS, VALUES
 from tests.support.world import signing_key
 
@@ -86,6 +88,29 @@ def test_news_of_one_stream_are_watched_by_its_name(town, tmp_path):
                 await ann.publish("cop.json", 12.25)
                 await asyncio.wait({watching}, timeout=1.1)
         assert printed(watching.result()).endswith("'12.25'\n")
+
+    town(scenario)
+
+
+def test_settlements_that_are_not_kept_one_by_one_are_shown_by_the_day_and_nothing_is_missing(town):
+    async def scenario(node, ask):
+        before = json.loads(printed(await ask("near", "transactions", "--json")))
+        assert len(before) > 2
+        newest_ms = before[0]["settlement_time_ms"]
+        await node.keeper.store.prune_streams(now_ms=newest_ms, settled_before_ms=newest_ms)
+        after = json.loads(printed(await ask("near", "transactions", "--json")))
+        assert before[:1] == after[:1]
+        assert len(before) - 1 == sum(one["settlements"] for one in after[1:])
+        assert sum(one["amount_micros"] for one in before) == sum(one["amount_micros"] for one in after)
+        shown = printed(await ask("near", "transactions"))
+        assert "Settlements, newest first" in shown
+        assert "Older settlements, by day" in shown
+        assert "keeps these settlements only as what they paid in a day" in shown
+        day = after[1]["day"]
+        assert day_text(day) in shown
+        assert "Older" not in printed(await ask("near", "transactions", "--limit", "1"))
+        none = printed(await ask("near", "transactions", "--before", str(day * DAY_MS)))
+        assert "nothing was settled yet\n" == none
 
     town(scenario)
 

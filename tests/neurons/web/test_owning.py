@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 
-from tests.support.gateway_world import ADA, BEN, NAME, SCENARIOS, VALUES, GatewayWorld, played
+import pytest
+
+from protocol.units import DAY_MS
+from tests.support.gateway_world import ADA, BEN, HOME, NAME, SCENARIOS, VALUES, GatewayWorld, played
 
 
 def test_scenarios_settle_and_everything_is_told_to_the_one_who_owns_the_write_key(tmp_path):
@@ -53,5 +56,28 @@ def test_an_owner_reads_everybodys_scenarios_and_others_their_own(tmp_path):
         await world.later(70)
         assert mine == (await world.ask("GET", f"/samples/{NAME}", write_key=BEN, delay=70)).told
         assert 403 == (await world.ask("GET", f"/samples/{NAME}", write_key="a-stranger's-key", delay=70)).status
+
+    played(scenario, tmp_path)
+
+
+def test_settlements_that_are_not_kept_one_by_one_are_told_as_days_that_add_up_to_the_balance(tmp_path):
+    async def scenario(world: GatewayWorld) -> None:
+        await world.publish(2.0, 2.1)
+        for write_key, shift in ((ADA, 0.0), (BEN, 0.05)):
+            values = ",".join(str(one + shift) for one in SCENARIOS)
+            await world.ask("PUT", f"/submit/{NAME}", write_key=write_key, delay=70, values=values)
+        for _ in range(3):
+            await world.later(70)
+            await world.publish(2.1)
+        settled = (await world.send("GET", f"/transactions/{BEN}")).told
+        assert 3 == len(settled)
+        await world.node.keeper.store.prune_streams(now_ms=world.clock.now_ms(), settled_before_ms=world.clock.now_ms())
+        [newest, (began, day)] = (await world.send("GET", f"/transactions/{BEN}")).told
+        assert settled[0] == newest
+        assert (2, "cop.json", 70, None) == (day["settlements"], day["stream"], day["delay"], day["value"])
+        assert 0 == int(began.split("-")[0]) % DAY_MS
+        balance = (await world.send("GET", f"/balance/{BEN}")).told
+        assert pytest.approx(balance) == newest[1]["amount"] + day["amount"]
+        assert 2 == len((await world.send("GET", f"/{HOME}/{BEN}")).told["transactions"])
 
     played(scenario, tmp_path)

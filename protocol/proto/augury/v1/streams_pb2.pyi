@@ -463,11 +463,29 @@ class TransactionLine(_message.Message):
     stream_owner: str
     def __init__(self, settlement_time_ms: _Optional[int] = ..., amount_micros: _Optional[int] = ..., budget_micros: _Optional[int] = ..., rule: _Optional[str] = ..., stream: _Optional[str] = ..., delay: _Optional[int] = ..., value: _Optional[float] = ..., window: _Optional[float] = ..., mass: _Optional[float] = ..., density: _Optional[float] = ..., average: _Optional[float] = ..., submissions_count: _Optional[int] = ..., submissions_close: _Optional[int] = ..., stream_owner: _Optional[str] = ...) -> None: ...
 
+class TransactionDay(_message.Message):
+    __slots__ = ("day", "stream", "delay", "amount_micros", "settlements", "stream_owner")
+    DAY_FIELD_NUMBER: _ClassVar[int]
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    DELAY_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    SETTLEMENTS_FIELD_NUMBER: _ClassVar[int]
+    STREAM_OWNER_FIELD_NUMBER: _ClassVar[int]
+    day: int
+    stream: str
+    delay: int
+    amount_micros: int
+    settlements: int
+    stream_owner: str
+    def __init__(self, day: _Optional[int] = ..., stream: _Optional[str] = ..., delay: _Optional[int] = ..., amount_micros: _Optional[int] = ..., settlements: _Optional[int] = ..., stream_owner: _Optional[str] = ...) -> None: ...
+
 class TransactionsAnswer(_message.Message):
-    __slots__ = ("transactions",)
+    __slots__ = ("transactions", "days")
     TRANSACTIONS_FIELD_NUMBER: _ClassVar[int]
+    DAYS_FIELD_NUMBER: _ClassVar[int]
     transactions: _containers.RepeatedCompositeFieldContainer[TransactionLine]
-    def __init__(self, transactions: _Optional[_Iterable[_Union[TransactionLine, _Mapping]]] = ...) -> None: ...
+    days: _containers.RepeatedCompositeFieldContainer[TransactionDay]
+    def __init__(self, transactions: _Optional[_Iterable[_Union[TransactionLine, _Mapping]]] = ..., days: _Optional[_Iterable[_Union[TransactionDay, _Mapping]]] = ...) -> None: ...
 
 class PerformanceLine(_message.Message):
     __slots__ = ("horizon", "amount_micros")
