@@ -2,8 +2,9 @@
 
     candle file --read_candles--> Window --compute_features--> rows --Examples--> (inputs up to T, outcomes after T)
 
-Alignment, once and for all: example i belongs to row i of the grid, whose candle ends at T. Its inputs are rows
-<= i; its outcome at step k is ln(close[i + k] / close[i]).
+Alignment, once and for all: example i belongs to row i of the grid, the newest candle that a miner would have. T lies
+`lead` steps after that candle's end, 0 unless a family says otherwise. Inputs are rows <= i; the outcome at step k is
+ln(close[i + lead + k] / close[i + lead]).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from mining_objects.base_mining_model import Window
+from mining_objects.base_mining_model import Floats, Window
 from mining_objects.causal import ewma
 from mining_objects.dataset_folders import choose_files
 from mining_objects.errors import BadCandles
@@ -142,8 +143,10 @@ def split_by_time(
 class Examples:
     """Training examples over one feature matrix; inputs are views, so nothing is copied until a batch is taken.
 
-    features: (n, f).  rows: (e,), the row i of each example.  outcomes: (e, len(steps)), log-returns from close[i].
-    scale: (e,), the last day's root mean square return at row i.  baseline: (e,), the standing baseline's sigma there.
+    features: (n, f).  rows: (e,), the row i of each example.  outcomes: (e, len(steps)), log-returns from the close at
+    T.  scale: (e,), the last day's root mean square return at row i.  baseline: (e,), the standing baseline's sigma
+    there.  realised: (e, len(steps)), how far the moves after T say that each outcome may have gone, as a deviation of
+    log-returns; None where the family does not ask.
     """
 
     features: NDArray[np.float32]
@@ -152,6 +155,7 @@ class Examples:
     scale: NDArray[np.float32]
     baseline: NDArray[np.float32]
     lookback: int
+    realised: NDArray[np.float32] | None = None
 
     def inputs(self, chosen: NDArray[np.int64]) -> NDArray[np.float32]:
         """Shape (len(chosen), lookback, f): feature rows i - lookback + 1 .. i of each chosen example."""
@@ -162,11 +166,15 @@ class Examples:
 def pool(parts: Sequence[Examples]) -> Examples:
     """The examples of several series one series after the other; no inputs reach across."""
     starts = np.cumsum([0, *(len(part.features) for part in parts[:-1])])
+    told = [part.realised for part in parts if part.realised is not None]
     return Examples(
         np.concatenate([part.features for part in parts]),
         np.concatenate([part.rows + start for part, start in zip(parts, starts, strict=True)]),
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("outcomes", "scale", "baseline")),
+        np.concatenate([part.outcomes for part in parts]),
+        np.concatenate([part.scale for part in parts]),
+        np.concatenate([part.baseline for part in parts]),
         lookback=parts[0].lookback,
+        realised=np.concatenate(told) if told else None,
     )
 
 
@@ -179,14 +187,23 @@ def make_examples(
     warm_up: int,
     steps: tuple[int, ...],
     stride: int,
+    lead: int = 0,
+    realised: Floats | None = None,
 ) -> Examples:
-    """Every stride-th row of `rows` with a whole lookback behind it, and all outcomes known inside `rows`."""
-    first = max(rows.start, warm_up + lookback - 1)
-    candidates = np.arange(first, rows.stop - max(steps), stride, dtype=np.int64)
+    """Every stride-th row whose T is the end of a candle in `rows`, with a whole lookback behind it, and all outcomes
+    known inside `rows`.
+
+    realised: (n, len(steps)), of the outcomes of each row, NaN where it is not known; None where nobody asks.
+    """
+    first = max(rows.start - lead, warm_up + lookback - 1)
+    candidates = np.arange(first, rows.stop - lead - max(steps), stride, dtype=np.int64)
     log_close, returns = np.log(window.close), window.log_returns()
     scale, baseline = scale_of(returns), np.sqrt(ewma(returns**2, BASELINE_HALF_LIFE))
-    outcomes = log_close[candidates[:, None] + np.asarray(steps)] - log_close[candidates][:, None]
+    anchors = candidates + lead
+    outcomes = log_close[anchors[:, None] + np.asarray(steps)] - log_close[anchors][:, None]
     usable = np.isfinite(outcomes).all(axis=1) & (scale[candidates] > 0) & (baseline[candidates] > 0)
+    if realised is not None:
+        usable &= np.isfinite(realised[candidates]).all(axis=1)
     kept = candidates[usable]
     return Examples(
         features,
@@ -195,4 +212,5 @@ def make_examples(
         scale[kept].astype(np.float32),
         baseline[kept].astype(np.float32),
         lookback,
+        None if realised is None else realised[kept].astype(np.float32),
     )

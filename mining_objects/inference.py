@@ -6,6 +6,7 @@ and a node's log says what that came to.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, ClassVar, Final, Literal, Protocol
 
@@ -49,7 +50,8 @@ class TorchEngine:
     def run(self, inputs: NDArray[np.float32]) -> Arrays:
         with torch.inference_mode():
             outputs = self._network(torch.from_numpy(inputs).to(self._device))
-        return tuple(output.cpu().numpy() for output in outputs)
+        parts = (outputs,) if isinstance(outputs, torch.Tensor) else outputs
+        return tuple(part.cpu().numpy() for part in parts)
 
 
 class OnnxEngine:
@@ -67,6 +69,12 @@ class OnnxEngine:
 
     def run(self, inputs: NDArray[np.float32]) -> Arrays:
         return tuple(self._session.run(None, {self._input: inputs}))
+
+
+def engine_of(network: nn.Module, device: torch.device, inference: str, graph: Callable[[], bytes]) -> Engine:
+    """What computes this network here. graph: writes it as ONNX, where wanted.  Raises what `runs_on_onnx` does."""
+    engine: Engine = TorchEngine(network, device)
+    return OnnxEngine(graph()) if runs_on_onnx(inference, device) else engine
 
 
 def runs_on_onnx(asked: str, device: torch.device) -> bool:

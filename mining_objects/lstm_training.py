@@ -14,7 +14,7 @@ from mining_objects.base_mining_model import Forecaster
 from mining_objects.losses import gaussian_crps
 from mining_objects.model_inputs import check_names
 from mining_objects.models.lstm import Lstm, LstmConfig, LstmNetwork, tabulate_shape
-from mining_objects.trainable import Batch, Batches, ModelFamily, weights_on
+from mining_objects.trainable import Batch, Batches, ModelFamily, Prior, weights_on
 from protocol.errors import InvalidSetting
 
 _LEAST_DEVIATION: Final = 1e-3
@@ -61,7 +61,7 @@ class LstmFamily(ModelFamily[LstmConfig]):
         crps = gaussian_crps(batch.outcomes, mean, log_scale.exp())
         return crps @ weights_on(crps.device, config.anchors)
 
-    def fit_inputs(self, network: nn.Module, rows: NDArray[np.float32]) -> None:
+    def fit_inputs(self, network: nn.Module, prior: Prior, rows: NDArray[np.float32]) -> None:
         assert isinstance(network, LstmNetwork)
         network.feature_mean.copy_(torch.from_numpy(rows.mean(axis=0)))
         network.feature_deviation.copy_(torch.from_numpy(np.maximum(rows.std(axis=0), _LEAST_DEVIATION)))

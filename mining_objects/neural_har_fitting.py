@@ -24,8 +24,9 @@ from torch import Tensor, nn
 
 from mining_objects.base_mining_model import Floats, Window
 from mining_objects.har_fitting import SpreadExamples, asked_days, examples_of_day, fit_anchor, is_recent, joined
-from mining_objects.models.har import ANCHORS, FITTED_LEAD, spread_inputs
+from mining_objects.models.har import ANCHORS, FITTED_LEAD
 from mining_objects.models.neural_har import (
+    AT_ANCHORS,
     HIDDEN,
     INPUTS,
     KNOTS,
@@ -34,8 +35,7 @@ from mining_objects.models.neural_har import (
     WeekHarFit,
     along_knots,
     knot_shares,
-    network_inputs,
-    week_over_season,
+    known_at,
 )
 from mining_objects.season import slots_of
 from mining_objects.spread_law import tabulate_shape
@@ -73,18 +73,16 @@ def neural_examples(window: Window, season: Floats, week: Floats, from_ms: int, 
     Raises BadCandles when there is none.
     """
     spread, known, told, realised = [], [], [], []
-    anchors = np.array(ANCHORS) - 1
     size = np.abs(window.log_returns())
     for day in asked_days(window, season, from_ms, until_ms, EVERY_MS):
         spread.append(examples_of_day(day))
-        simple, level = spread_inputs(day.seen, day.season, day.last)
-        week_says = week_over_season(window, day.rows + FITTED_LEAD, week, day.season, max(ANCHORS))
-        told.append(week_says[:, anchors])
-        known.append(network_inputs(day.seen, day.season, simple, level, week_says, day.at, FITTED_LEAD))
+        asked = known_at(day.seen, day.season, week, day.last, day.at, FITTED_LEAD, max(ANCHORS))
+        told.append(asked.told[:, AT_ANCHORS])
+        known.append(asked.inputs)
         free = size[day.ahead] / day.season[slots_of(window.open_time_ms[day.ahead], window.step_ms)]
-        mean = np.cumsum(free, axis=1)[:, anchors] / (anchors + 1)
+        mean = np.cumsum(free, axis=1)[:, AT_ANCHORS] / np.array(ANCHORS)
         with np.errstate(divide="ignore", invalid="ignore"):
-            realised.append(math.sqrt(math.pi / 2.0) * mean / level[day.at][:, None])
+            realised.append(math.sqrt(math.pi / 2.0) * mean / asked.level[:, None])
     together = joined(spread)
     parts = [np.concatenate(part) for part in (known, told, realised)]
     good = np.isfinite(np.concatenate([together.offset, together.outcome, parts[2]], axis=1)).all(axis=1)

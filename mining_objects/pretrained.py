@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import tempfile
 from abc import abstractmethod
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Protocol, Self, TypeVar
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
@@ -29,6 +29,25 @@ A model of Augury. `card.json` says what it was trained on and holds its checksu
 
     augury models pull hf:OWNER/NAME --out weights/theirs
 """
+
+
+class PossibleConfig(Protocol):
+    """A config dataclass that can say whether its fields are within bounds."""
+
+    def is_possible(self) -> bool: ...
+
+
+P = TypeVar("P", bound=PossibleConfig)
+
+
+def config_of_card(cls: type[P], card: dict[str, Any]) -> P:
+    """The config that a card holds. Raises BrokenCheckpoint for fields unknown, absent or out of bounds."""
+    if set(card) != {f.name for f in fields(cls)}:  # type: ignore[arg-type]
+        raise BrokenCheckpoint(f"the card's config has the fields {sorted(card)}, want those of {cls.__name__}")
+    config = cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in card.items()})
+    if not config.is_possible():
+        raise BrokenCheckpoint(f"the card's config is out of bounds: {card}")
+    return config
 
 
 class SharedNetwork(

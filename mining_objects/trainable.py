@@ -1,5 +1,6 @@
 """What a family of models must offer to be trained, resumed and searched over: one file, and one line in a table.
 
+    candles of training --learn--> prior --input_rows--> rows
     config --build--> network --loss(batch)--> steps of the optimiser --score on validation--> the best weights
                                                             --finish(network, periods)--> --forecaster--> Forecaster
 
@@ -9,7 +10,7 @@ The loop (`mining_objects.training`) knows nothing of what a network answers; a 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -21,13 +22,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mining_objects.base_mining_model import Forecaster, Window
+from mining_objects.base_mining_model import Floats, Forecaster, Window
 from mining_objects.losses import gaussian_crps
 from mining_objects.model_inputs import compute_inputs, warm_up_of
 from protocol.errors import InvalidSetting
 
 FAMILIES: Final = {
     "lstm": ("mining_objects.lstm_training", "LstmFamily"),
+    "tcn": ("mining_objects.tcn_training", "TcnFamily"),
 }
 """Where each family that can be trained stands."""
 
@@ -38,13 +40,15 @@ class Batch:
 
     inputs: (b, lookback, f), rows up to T.  outcomes: (b, steps), log-returns from T over `steps` steps in units of
     scale * sqrt(k).  scale: (b,), the last day's root mean square return at T; outcome * scale * sqrt(k) is the plain
-    log-return.  baseline: (b,), the standing baseline's sigma at T over scale: 1 where both agree.
+    log-return.  baseline: (b,), the standing baseline's sigma at T over scale: 1 where both agree.  realised: (b,
+    steps), what `ModelFamily.realised` says, in the unit of outcomes; (b, 0) of a family that does not ask.
     """
 
     inputs: Tensor
     outcomes: Tensor
     scale: Tensor
     baseline: Tensor
+    realised: Tensor
 
 
 class Batches(Protocol):
@@ -63,6 +67,8 @@ class ModelConfig(Protocol):
 
 
 C = TypeVar("C", bound=ModelConfig)
+Prior = Mapping[str, Floats]
+"""Numbers that inputs are computed with, by name: a shape of the day, say."""
 
 
 class ModelFamily(ABC, Generic[C]):
@@ -78,6 +84,10 @@ class ModelFamily(ABC, Generic[C]):
     """What a score is, with its unit, for the model card."""
     search: ClassVar[Mapping[str, Any]] = {}
     """What `--sweep` tries when the recipe does not say: a recipe's [sweep] section, key by key."""
+    defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """What the family wants of [data] and [training] where a recipe does not say: {"training": {"batch": 64}}."""
+    lead: ClassVar[int] = 0
+    """Steps from the newest candle an example sees to T."""
 
     @abstractmethod
     def check(self, config: C) -> None:
@@ -112,17 +122,26 @@ class ModelFamily(ABC, Generic[C]):
         spread = deviation[:, None].expand_as(batch.outcomes)
         return gaussian_crps(batch.outcomes, torch.zeros_like(spread), spread) @ weights
 
-    def input_rows(self, config: C, window: Window) -> NDArray[np.float32]:
-        """Shape (n, f): what the network may see of each candle; row t depends on rows <= t alone."""
+    def learn(self, config: C, windows: Sequence[Window]) -> Prior:
+        """What inputs are computed with. windows: the candles of the training period, one a series."""
+        return {}
+
+    def input_rows(self, config: C, prior: Prior, window: Window) -> NDArray[np.float32]:
+        """Shape (n, f): what the network may see of each candle; row t depends on rows <= t and the prior alone."""
         return compute_inputs(window, config.features)
+
+    def realised(self, config: C, prior: Prior, window: Window) -> Floats | None:
+        """Shape (n, steps): how far the moves after T say that the outcomes of each row may have gone, as a deviation
+        of log-returns; NaN where a move is not known. None: the family learns from outcomes alone."""
+        return None
 
     def warm_up(self, config: C) -> int:
         """Rows at the start of input_rows that are not whole."""
         return warm_up_of(config.features)
 
     @abstractmethod
-    def fit_inputs(self, network: nn.Module, rows: NDArray[np.float32]) -> None:
-        """Sets the network's scaling. rows: (n, f), those of the training period alone."""
+    def fit_inputs(self, network: nn.Module, prior: Prior, rows: NDArray[np.float32]) -> None:
+        """Sets the network's prior and scaling. rows: (n, f), those of the training period alone."""
 
     @abstractmethod
     def finish(self, network: nn.Module, train: Batches, validation: Batches) -> dict[str, Any]:

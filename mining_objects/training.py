@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from mining_objects.datasets import Examples
 from mining_objects.errors import TrainingDiverged
-from mining_objects.trainable import ModelFamily
+from mining_objects.trainable import ModelFamily, Prior
 from mining_objects.training_batches import ExampleBatches
 from mining_objects.training_numerics import Cast, check_settings, compiled, seed_chance
 from mining_objects.training_ranks import ALONE, Ranks
@@ -51,11 +51,13 @@ class ValidationReport:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Two periods, the later one for validation, and what is to be equal for a training to go on."""
+    """Two periods, the later one for validation; what is to be equal for a training to go on; what inputs were computed
+    with."""
 
     train: Examples
     validation: Examples
     identity: Identity
+    prior: Prior = field(default_factory=dict)
 
 
 class Watcher:
@@ -131,7 +133,7 @@ class Training:
         self.family, self.config, self.settings, self.data = family, config, settings, data
         self.folder, self.ranks, self.watcher = folder, ranks, watcher or Watcher()
         self.network = family.build(config).to(self.device).train()
-        family.fit_inputs(self.network, data.train.features[data.train.rows])
+        family.fit_inputs(self.network, data.prior, data.train.features[data.train.rows])
         steps = family.steps(config)
         self.train = ExampleBatches(data.train, steps, self.device)
         self.validation = ExampleBatches(data.validation, steps, self.device)

@@ -30,6 +30,8 @@ class ExampleBatches:
         self._outcomes = torch.from_numpy(examples.outcomes / unit).to(device)
         self._scale = torch.from_numpy(examples.scale).to(device)
         self._baseline = torch.from_numpy(examples.baseline / examples.scale).to(device)
+        told = np.empty((len(unit), 0), np.float32) if examples.realised is None else examples.realised / unit
+        self._realised = torch.from_numpy(told).to(device)
         self._inputs = torch.empty(0, examples.features.shape[1], device=device)
 
     def __len__(self) -> int:
@@ -57,4 +59,5 @@ class ExampleBatches:
             self._outcomes[index],
             self._scale[index],
             self._baseline[index],
+            self._realised[index],
         )

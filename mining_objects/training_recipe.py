@@ -112,8 +112,8 @@ def recipe_of(table: Mapping[str, Any]) -> Recipe:
     recipe = Recipe(
         family,
         _filled(family.config_class, table.get("config", {}), "config"),
-        _filled(DataSettings, table.get("data", {}), "data"),
-        _filled(TrainingSettings, table.get("training", {}), "training"),
+        _filled(DataSettings, {**family.defaults.get("data", {}), **table.get("data", {})}, "data"),
+        _filled(TrainingSettings, {**family.defaults.get("training", {}), **table.get("training", {})}, "training"),
         dict(table.get("sweep", {})),
     )
     family.check(recipe.config)

@@ -14,6 +14,7 @@ another).
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,22 +68,23 @@ class HarFit:
         return cls(step_ms=300_000, **numbers)
 
 
-class Har(Forecaster):
-    """No direction: the point path is flat, all skill is in the spread."""
+class SpreadForecaster(Forecaster):
+    """No direction: the point path is flat, all skill is in the spread, which a subclass says directly for each step.
 
-    name: ClassVar[str] = "har"
+    season: (2, slots), the day's shape as learnt; each window's own is blended in.
+    """
+
     oversample: ClassVar[int] = 1
     lookback = 30 * 288
     least = 5 * 288
+    season: Floats
 
-    def __init__(self, fit: HarFit) -> None:
-        self.fit = fit
+    @abstractmethod
+    def law(self, window: Window, season: Floats, lead: int, steps: int) -> tuple[Floats, Floats]:
+        """Scales at the steps, (steps,), never falling, 0 where nothing moved; shapes at the anchors, (anchors, 65).
 
-    @classmethod
-    def load(cls, folder: Path | None = None, *, device: str = "cpu") -> Self:
-        """From a card's folder, by default the one installed. device: taken, not needed. Raises BrokenCheckpoint."""
-        del device
-        return cls(HarFit.of_numbers(load_card(folder or INSTALLED_WEIGHTS, model=cls.name).numbers(HarFit.SHAPES)))
+        season: (2 * slots,), of this window.  lead: steps from the window's end to T.
+        """
 
     def simulate(
         self, windows: Sequence[Window], *, steps: int, paths: int, chances: Sequence[np.random.Generator]
@@ -106,7 +108,7 @@ class Har(Forecaster):
     def _paths(self, window: Window, lead: int, steps: int, paths: int, chance: np.random.Generator) -> Floats:
         if paths == 0:
             return np.zeros((0, steps))
-        season = season_of(window, self.fit.season, SEASON_TRUST, width=SEASON_WIDTH)
+        season = season_of(window, self.season, SEASON_TRUST, width=SEASON_WIDTH)
         scale, shapes = self.law(window, season, lead, steps)
         if not scale[0] > 0.0:
             return np.zeros((paths, steps))
@@ -115,8 +117,22 @@ class Har(Forecaster):
         np.put_along_axis(by_step, ranks, scale[:, None] * members_of(along_anchors(shapes, steps), paths), 1)
         return by_step.T
 
+
+class Har(SpreadForecaster):
+    """The regression's scale, and the law's shape as fitted."""
+
+    name: ClassVar[str] = "har"
+
+    def __init__(self, fit: HarFit) -> None:
+        self.fit, self.season = fit, fit.season
+
+    @classmethod
+    def load(cls, folder: Path | None = None, *, device: str = "cpu") -> Self:
+        """From a card's folder, by default the one installed. device: taken, not needed. Raises BrokenCheckpoint."""
+        del device
+        return cls(HarFit.of_numbers(load_card(folder or INSTALLED_WEIGHTS, model=cls.name).numbers(HarFit.SHAPES)))
+
     def law(self, window: Window, season: Floats, lead: int, steps: int) -> tuple[Floats, Floats]:
-        """Scales at the steps, (steps,), never falling, 0 where nothing moved; shapes at the anchors, (anchors, 65)."""
         return scale_ahead(window, season, self.fit, lead, steps), self.fit.shapes
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
@@ -29,10 +29,10 @@ from mining_objects import features
 from mining_objects.base_mining_model import Floats, Forecast, Forecaster, Window
 from mining_objects.devices import pick_device
 from mining_objects.errors import BrokenCheckpoint, UnknownFeature
-from mining_objects.inference import Engine, OnnxEngine, TorchEngine, runs_on_onnx
+from mining_objects.inference import engine_of
 from mining_objects.installed_weights import installed_weights
 from mining_objects.model_inputs import check_names, compute_inputs, warm_up_of
-from mining_objects.pretrained import SharedNetwork
+from mining_objects.pretrained import SharedNetwork, config_of_card
 
 INSTALLED_WEIGHTS: Final = installed_weights("lstm")
 SPARE: Final = 24
@@ -60,12 +60,7 @@ class LstmConfig:
     @classmethod
     def from_card(cls, card: dict[str, Any]) -> Self:
         """Raises BrokenCheckpoint for fields this version does not know, lacks, or computes otherwise."""
-        if set(card) != {f.name for f in fields(cls)}:
-            raise BrokenCheckpoint(f"the card's config has the fields {sorted(card)}, want those of {cls.__name__}")
-        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in card.items()}
-        config = cls(**values)
-        if not config.is_possible():
-            raise BrokenCheckpoint(f"the card's config is out of bounds: {card}")
+        config = config_of_card(cls, card)
         try:
             check_names(config.features)
         except UnknownFeature as unknown:
@@ -142,13 +137,11 @@ class Lstm(Forecaster):
     def __init__(
         self, config: LstmConfig, network: LstmNetwork, *, device: str = "cpu", inference: str = "torch"
     ) -> None:
-        """inference: as in `mining_objects/inference.py`; raises what `runs_on_onnx` and `pick_device` raise."""
+        """inference: as in `mining_objects/inference.py`; raises what `engine_of` and `pick_device` raise."""
         self.config = config
         self.device = pick_device(device)
         self.network = network.to(self.device).eval()
-        self.engine: Engine = TorchEngine(network, self.device)
-        if runs_on_onnx(inference, self.device):
-            self.engine = OnnxEngine(_graph_of(network, config))
+        self.engine = engine_of(network, self.device, inference, lambda: _graph_of(network, config))
         self.runs_on = self.engine.name
         self.least = warm_up_of(config.features) + config.lookback
         self.lookback = self.least + SPARE

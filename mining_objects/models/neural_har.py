@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,9 +65,10 @@ OWN_EVERY: Final = 12
 """Steps between them: an hour, so that all stand where T stands within its hour."""
 OWN_TRUST: Final = 2.0 / 3.0
 """Weight of the window's own shape when all its hours are there; with fewer it shrinks in proportion."""
+AT_ANCHORS: Final = np.array(ANCHORS) - 1
+"""Where the anchors stand among the steps from 1 on."""
 _LARGEST_DRIFT: Final = 3.0
 _ANCHORS: Final = np.array(ANCHORS)
-_AT_ANCHORS: Final = _ANCHORS - 1
 _MEMBERS: Final = 256
 
 
@@ -141,20 +142,47 @@ class NeuralHar(Har):
 
     def law(self, window: Window, season: Floats, lead: int, steps: int) -> tuple[Floats, Floats]:
         """As for `har`; the shapes are moved towards those of the window's own last weeks."""
-        last = min(len(window), OWN_DAYS * DAY_MS // window.step_ms + 1)
-        at = np.arange((last - 1) % OWN_EVERY, last, OWN_EVERY)  # the last of them is the newest row
-        simple, level = spread_inputs(window, season, last)
-        anchor = len(window) - last + at + lead
-        told = week_over_season(window, anchor, self.week_fit.week, season, max(steps, ANCHORS[-1]))
-        known = network_inputs(window, season, simple, level, told, at, lead)
-        weights, answers = self.week_fit.weights, self.networks.answer(known)
-        log_factor = along_anchors((self.fit.weights @ simple[-1])[:, None], steps)[:, 0]
-        log_factor += along_anchors(weights[:, -1:], steps)[:, 0] * told[-1, :steps]
+        last, at = own_rows(window)
+        known = known_at(window, season, self.week_fit.week, last, at, lead, max(steps, ANCHORS[-1]))
+        weights, answers = self.week_fit.weights, self.networks.answer(known.inputs)
+        log_factor = along_anchors((self.fit.weights @ known.simple[-1])[:, None], steps)[:, 0]
+        log_factor += along_anchors(weights[:, -1:], steps)[:, 0] * known.told[-1, :steps]
         log_factor += along_knots(answers[-1], np.arange(1, steps + 1))
-        scale = stretched(window, season, level[-1] * np.exp(log_factor), lead)
-        said = simple[at] @ self.fit.weights.T + weights[:, -1] * told[:, _AT_ANCHORS] + along_knots(answers, _ANCHORS)
-        residuals = residuals_of(window, season, level[at], said, anchor)
+        scale = stretched(window, season, known.level[-1] * np.exp(log_factor), lead)
+        said = known.simple @ self.fit.weights.T + weights[:, -1] * known.told[:, AT_ANCHORS]
+        residuals = residuals_of(window, season, known.level, said + along_knots(answers, _ANCHORS), known.anchor)
         return scale, blended_shapes(self.fit.shapes, residuals, len(at))
+
+
+class Known(NamedTuple):
+    """What is known at n rows of a window. anchor: (n,), the row of the close at T, which may lie after the window.
+
+    simple: (n, inputs of HAR).  level: (n,), a size of one step.  told: (n, steps), as `week_over_season` has it.
+    inputs: (n, INPUTS), of the networks.
+    """
+
+    anchor: NDArray[np.int64]
+    simple: Floats
+    level: Floats
+    told: Floats
+    inputs: Floats
+
+
+def known_at(
+    window: Window, season: Floats, week: Floats, last: int, at: NDArray[np.int64], lead: int, steps: int
+) -> Known:
+    """At n of the last rows; row t depends on rows <= t alone. last: how many they are.  at: (n,), which of them."""
+    simple, level = spread_inputs(window, season, last)
+    anchor = len(window) - last + at + lead
+    told = week_over_season(window, anchor, week, season, steps)
+    inputs = network_inputs(window, season, simple, level, told, at, lead)
+    return Known(anchor, simple[at], level[at], told, inputs)
+
+
+def own_rows(window: Window) -> tuple[int, NDArray[np.int64]]:
+    """How many of the last rows hold OWN_DAYS, and which of these stand where the newest does in its hour."""
+    last = min(len(window), OWN_DAYS * DAY_MS // window.step_ms + 1)
+    return last, np.arange((last - 1) % OWN_EVERY, last, OWN_EVERY)
 
 
 def residuals_of(

@@ -49,7 +49,7 @@ DATA = _of(FIRST, SECOND)
 def test_inputs_end_at_the_anchor_and_outcomes_are_of_the_exact_steps():
     family, config = RECIPE.family, RECIPE.config
     for examples, window in ((_of(FIRST).train, FIRST), (_of(SECOND).validation, SECOND)):
-        rows = family.input_rows(config, window.rows(0, min(len(window), END + 1)))
+        rows = family.input_rows(config, {}, window.rows(0, min(len(window), END + 1)))
         batch = ExampleBatches(examples, config.anchors, torch.device("cpu")).take(np.arange(len(examples.rows)))
         log_close = np.log(window.close)
         for place, row in enumerate(examples.rows):
@@ -92,7 +92,7 @@ def test_training_examples_and_scaling_do_not_change_with_any_candle_after_them(
     np.testing.assert_array_equal(DATA.train.inputs(took[1]), changed.inputs(took[1]))
     networks = [RECIPE.family.build(RECIPE.config) for _ in range(2)]
     for network, examples in zip(networks, (DATA.train, changed), strict=True):
-        RECIPE.family.fit_inputs(network, examples.features[examples.rows])
+        RECIPE.family.fit_inputs(network, {}, examples.features[examples.rows])
     assert torch.equal(networks[0].feature_mean, networks[1].feature_mean)
     assert torch.equal(networks[0].feature_deviation, networks[1].feature_deviation)
 
