@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -11,7 +13,7 @@ from neurons.records import Change
 from neurons.transport.limits import Door
 from neurons.validating.streams import readings
 from protocol.errors import InvalidRequest, Overloaded
-from protocol.messages import StreamReadReply, TransactionsQuestion
+from protocol.messages import CdfQuestion, StreamReadReply, TransactionsQuestion
 from protocol.rules.stream_records import NoticeKind
 from tests.scenarios.test_open_streams import play, wait
 from tests.support.failing_store import FailingStore
@@ -104,5 +106,33 @@ def test_searches_for_a_keys_settlements_wait_for_each_other_and_nobody_waits_fo
         told = await asyncio.gather(*searches, return_exceptions=True)
         assert [StreamReadReply] * 3 + [Overloaded] * 2 == [type(one) for one in told]
         assert 1 == store.most
+
+    play(scenario)
+
+
+def test_the_distribution_of_many_owners_is_drawn_aside_and_says_the_same(monkeypatch) -> None:
+    async def scenario(world: World) -> None:
+        ann, bob = stream_writer(world, "ann"), stream_writer(world, "bob")
+        for value in (1.0, 2.0):
+            await ann.publish("cop.json", value)
+            await wait(world, 2)
+        await bob.submit({("cop.json", 70): [number / 10 for number in range(225)]})
+        asked = readings.StreamReadings(world.validator.keeper, world.validator_store)
+        questions = [CdfQuestion("cop.json", 70, form) for form in readings.FORMS]
+        at_once = [await asked.answer(one, bob.hotkey) for one in questions]
+        threads: set[int] = set()
+
+        def draw(*asked: object) -> Callable[[], object]:
+            drawn = of_form(*asked)
+            return lambda: (threads.add(threading.get_ident()), drawn())[1]
+
+        of_form = readings.FORMS[""]
+        monkeypatch.setattr(readings, "FORMS", {**readings.FORMS, "": draw})
+        monkeypatch.setattr(readings, "DRAWN_AT_ONCE", 0)
+        assert at_once == [await asked.answer(one, bob.hotkey) for one in questions]
+        assert threads - {threading.get_ident()}
+        full = readings.StreamReadings(world.validator.keeper, world.validator_store, drawings=Door("drawings", 0))
+        with pytest.raises(Overloaded):
+            await full.answer(questions[0], bob.hotkey)
 
     play(scenario)

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurons.ports import StoreReader
 from neurons.transport.limits import Door
@@ -18,7 +19,7 @@ from protocol.codec import MAX_STRING_CHARS
 from protocol.errors import InvalidRequest
 from protocol.messages import MAX_ROWS, StreamAnswer, StreamQuestion, StreamReadReply
 from protocol.rules.cdf_points import points_from_lags
-from protocol.rules.cdfs import Cdf, cdf_2021, cdf_2023, empirical_cdf
+from protocol.rules.cdfs import Cdf, SmoothCdf, cdf_2021, cdf_2023, empirical_cdf
 from protocol.rules.memorable import name_code, shown_names
 from protocol.rules.stream_book.effects import Said
 from protocol.rules.stream_names import horizon_name, split_horizon_name
@@ -32,6 +33,10 @@ MAX_ANSWER_BYTES: Final = 400_000
 """Of values in one answer: what fits the body of a reply with everything around it."""
 MOST_SEARCHES: Final = 64
 """For a key's settlements: one is under way, the others wait."""
+DRAWN_AT_ONCE: Final = 200
+"""Owners whose distribution takes a millisecond; of more it is drawn by a thread."""
+MOST_DRAWINGS: Final = 64
+"""Of many owners: one is under way, the others wait; of 10,000 owners one takes up to a tenth of a second."""
 SMOOTH_POINTS: Final = 451
 """Quantiles that stand for a smooth distribution: its ends, and twice as many points as a submission has."""
 BEST_2021: Final = 10
@@ -50,6 +55,8 @@ class StreamReadings:
     store: StoreReader
     searches: Door = field(default_factory=lambda: Door("searches of settlements", MOST_SEARCHES))
     one_search: asyncio.Lock = field(default_factory=asyncio.Lock)
+    drawings: Door = field(default_factory=lambda: Door("distributions of many owners", MOST_DRAWINGS))
+    one_drawing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def answer(self, question: StreamQuestion, asker: Hotkey) -> StreamReadReply:
         """The answer as of now. Raises NotFound and InvalidRequest (the asker's) as the rules of what is read say."""
@@ -89,8 +96,15 @@ class StreamReadings:
         if asked.form not in FORMS:
             raise InvalidRequest(f"no distribution is called {asked.form[:64]!r}", field="form", limit=tuple(FORMS))
         said = self.keeper.book.standing(asked.name, asked.delay, now_ms=now_ms)
-        cdf = FORMS[asked.form](self, asked, said, now_ms)
+        drawn = FORMS[asked.form](self, asked, said, now_ms)
+        cdf = drawn() if len(said) <= DRAWN_AT_ONCE else await self._drawn_aside(drawn)
         return m.CdfAnswer(len(said), cdf.x, cdf.y)
+
+    async def _drawn_aside(self, drawn: _Drawn) -> Cdf:
+        """A distribution of many owners, computed where the event loop does not wait for it; one after the other."""
+        with self.drawings:
+            async with self.one_drawing:
+                return await asyncio.to_thread(drawn)
 
     async def board(self, asked: m.BoardQuestion, _: Hotkey, now_ms: UnixMs) -> m.BoardAnswer:
         """A leaderboard, with the names that its keys have."""
@@ -275,37 +289,52 @@ def _board(asked: m.BoardQuestion) -> BoardKey:
         ) from None
 
 
-_Form = Callable[[StreamReadings, m.CdfQuestion, list[Said], UnixMs], Cdf]
+_Drawn = Callable[[], Cdf]
+"""A distribution that is still to be computed, from nothing that changes meanwhile."""
+_Form = Callable[[StreamReadings, m.CdfQuestion, list[Said], UnixMs], _Drawn]
 
 
-def _plain(readings: StreamReadings, asked: m.CdfQuestion, said: list[Said], now_ms: UnixMs) -> Cdf:
+def _plain(readings: StreamReadings, asked: m.CdfQuestion, said: list[Said], now_ms: UnixMs) -> _Drawn:
     """At quantiles of its own unless the asker says where: lags may lie anywhere but where the value will be."""
-    return empirical_cdf(np.concatenate([one.row() for one in said] or [np.empty(0)]), asked.values or None)
+    return lambda: empirical_cdf(_pool(said), asked.values or None)
 
 
-def _smooth(readings: StreamReadings, asked: m.CdfQuestion, _: list[Said], now_ms: UnixMs) -> Cdf:
-    smooth = readings.keeper.book.smooth_cdf(asked.name, asked.delay, now_ms=now_ms)
-    if asked.values:
-        values = sorted(asked.values)
-        return Cdf(tuple(values), tuple(smooth.share(values).tolist()))
-    shares = np.linspace(0.0, 1.0, SMOOTH_POINTS)
-    return Cdf(tuple(smooth.quantile(shares).tolist()), tuple(shares.tolist()))
+def _smooth(readings: StreamReadings, asked: m.CdfQuestion, said: list[Said], now_ms: UnixMs) -> _Drawn:
+    def drawn() -> Cdf:
+        smooth = SmoothCdf.of(_pool(said))
+        if asked.values:
+            values = sorted(asked.values)
+            return Cdf(tuple(values), tuple(smooth.share(values).tolist()))
+        shares = np.linspace(0.0, 1.0, SMOOTH_POINTS)
+        return Cdf(tuple(smooth.quantile(shares).tolist()), tuple(shares.tolist()))
+
+    return drawn
 
 
-def _of_2021(readings: StreamReadings, asked: m.CdfQuestion, said: list[Said], now_ms: UnixMs) -> Cdf:
+def _of_2021(readings: StreamReadings, asked: m.CdfQuestion, said: list[Said], now_ms: UnixMs) -> _Drawn:
     most = max(LEAST_2021, LOOKS_2021 // max(1, len(said)))
     if len(asked.values) > most:
         raise InvalidRequest(f"of {len(said)} owners this form is told at {most} values", field="values", limit=most)
     board = Board(asked.name, asked.delay)
     best = readings.keeper.book.tallies.leaderboard(board, now_ms, rows=BEST_2021)
-    owners = [one.word.owner for one in said]
-    scenarios = np.stack([one.row() for one in said]) if said else np.empty((0, 0))
-    return cdf_2021(owners, scenarios, _values(readings, asked), included=[owner for owner, _ in best])
+    values = _values(readings, asked)
+    return lambda: cdf_2021(
+        [one.word.owner for one in said], _rows(said), values, included=[owner for owner, _ in best]
+    )
 
 
-def _of_2023(_: StreamReadings, asked: m.CdfQuestion, said: list[Said], now_ms: UnixMs) -> Cdf:
-    scenarios = np.stack([one.row() for one in said]) if said else np.empty(0)
-    return cdf_2023(scenarios, sorted(asked.values) or None)
+def _of_2023(_: StreamReadings, asked: m.CdfQuestion, said: list[Said], now_ms: UnixMs) -> _Drawn:
+    return lambda: cdf_2023(_rows(said), sorted(asked.values) or None)
+
+
+def _pool(said: list[Said]) -> NDArray[np.float64]:
+    """Everybody's scenarios as one."""
+    return np.concatenate([one.row() for one in said] or [np.empty(0)])
+
+
+def _rows(said: list[Said]) -> NDArray[np.float64]:
+    """Scenarios, a row an owner."""
+    return np.stack([one.row() for one in said]) if said else np.empty((0, 0))
 
 
 def _values(readings: StreamReadings, asked: m.CdfQuestion) -> list[float]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from protocol.errors import NotFound
 from protocol.params import StreamLimits
 from protocol.rules.cdf_points import points_from_lags
-from protocol.rules.cdfs import Cdf, SmoothCdf, empirical_cdf
+from protocol.rules.cdfs import Cdf, empirical_cdf
 from protocol.rules.quarantine import LIFE_MS
 from protocol.rules.stream_book.effects import Effects, Said
 from protocol.rules.stream_book.publishing import Offer, decide_publication
@@ -243,10 +243,6 @@ class StreamBook:
         scenarios = self._scenarios(name, delay, now_ms)
         lags = self._record(name, now_ms).newest_numbers(LAGS_KEPT)
         return empirical_cdf(scenarios, points_from_lags(lags) if values is None and lags else values)
-
-    def smooth_cdf(self, name: str, delay: int, *, now_ms: UnixMs) -> SmoothCdf:
-        """A continuous distribution with quantiles, through all current scenarios. Raises NotFound as `cdf` does."""
-        return SmoothCdf.of(self._scenarios(name, delay, now_ms))
 
     def links(self, name: str, delay: int) -> dict[str, float]:
         """Target -> weight, of a stream's links at one delay."""

@@ -215,7 +215,6 @@ def test_readers_get_lags_delayed_values_and_distributions():
     cdf = play.book.cdf(NAME, 70, [1.5], now_ms=play.at_ms)
     assert (np.mean(everybody <= 1.5),) == cdf.y
     assert play.book.cdf(NAME, 70, now_ms=play.at_ms).x
-    assert 0 < play.book.smooth_cdf(NAME, 70, now_ms=play.at_ms).share([2.0])[0] < 1
     with pytest.raises(InvalidRequest):
         play.book.cdf(NAME, 71, now_ms=play.at_ms)
     assert owner.hex() in [one.word.owner for one in play.book.standing(NAME, DELAYS[-1], now_ms=play.at_ms)]
