@@ -23,6 +23,7 @@ from neurons.mining.forecasting import Answerer, Forecasting, Model
 from neurons.mining.handlers import MinerParts
 from neurons.mining.models import MinersModel, Record, fallback_of, model_of
 from neurons.mining.node import KnownValidator, MinerNode
+from neurons.mining.offloading import in_daemon_thread
 from neurons.peers_file import read_validators_file
 from neurons.ports import Clock
 from neurons.settings import MinerSettings
@@ -63,7 +64,7 @@ def _over_candles(
         for series in settings.series
         if series.rounds
     }
-    return Forecasting(model, feeds, me=key.hotkey, challenges=params.challenges, offload=asyncio.to_thread)
+    return Forecasting(model, feeds, me=key.hotkey, challenges=params.challenges, offload=in_daemon_thread)
 
 
 async def run(

@@ -89,6 +89,11 @@ class MinersModel:
         return self._name
 
     @property
+    def own_name(self) -> str:
+        """The model's own, broken or not."""
+        return self._name
+
+    @property
     def runs_on(self) -> str:
         return self._own.runs_on if isinstance(self._own, Forecaster) else "nothing"
 
@@ -102,14 +107,23 @@ class MinersModel:
                 raise self._own
             made = self._own.forecast(windows, **asked)
         except BrokenModel as broken:
-            self._note(broken)
-            if self._fallback is None:
-                raise
-            return self._fallback.forecast(windows, **asked)
+            return self.stand_in(broken, windows, **asked)
+        except SystemExit as left:
+            told = f"model {self._name!r} wanted to end the whole process with {left.code!r}"
+            return self.stand_in(BrokenModel(told, model=self._name), windows, **asked)
         if self._is_broken:
             self._is_broken = False
             self._record(ModelRecovered(model=self._name))
         return made
+
+    def stand_in(
+        self, broken: BrokenModel, windows: Sequence[Window], *, steps: int, paths: int, seed: int, lead: int = 0
+    ) -> list[Forecast]:
+        """The fallback's forecast in place of what its own model did not make. Raises `broken` without a fallback."""
+        self._note(broken)
+        if self._fallback is None:
+            raise broken
+        return self._fallback.forecast(windows, steps=steps, paths=paths, seed=seed, lead=lead)
 
     def _note(self, broken: BrokenModel) -> None:
         self._is_broken = True

@@ -4,18 +4,22 @@ nobody and the node lives on."""
 from __future__ import annotations
 
 import asyncio
+import sys
+import threading
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
+import pytest
 
 from mining_objects import models
 from mining_objects.base_mining_model import Forecast, Forecaster, Window
 from mining_objects.errors import BrokenModel
 from neurons.mining.forecasting import Forecasting
 from neurons.mining.models import MinersModel
+from neurons.mining.offloading import in_daemon_thread
 from neurons.telemetry import Event, ModelBroken, ModelRecovered
 from neurons.transport.status import refusal_of
 from protocol.messages import Opening
@@ -74,13 +78,15 @@ async def inline(run):
     return run()
 
 
-def forecasting(model: Forecaster, record, *, fallback=None, series=(SERIES,), me="miner") -> Forecasting:
+def forecasting(
+    model: Forecaster, record, *, fallback=None, series=(SERIES,), me="miner", offload=inline
+) -> Forecasting:
     return Forecasting(
         MinersModel(model.name, model, fallback=fallback, record=record),
         {name: Feed(name) for name in series},
         me=signing_key(me).hotkey,
         challenges=BRISK.challenges,
-        offload=inline,
+        offload=offload,
     )
 
 
@@ -114,6 +120,73 @@ def test_all_series_are_forecast_in_one_batch_and_once_for_every_asker():
 
     assert [(1, 12), (64, 12), (1, 12), (64, 12)] * 3 == asyncio.run(ask())
     assert [["AAA-USD", "BBB-USD"]] == model.batches
+
+
+class Hanging(Moody):
+    """Returns when it is let go, and not before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let_go = threading.Event()
+
+    def simulate(self, windows, **asked):
+        assert self.let_go.wait(60)
+        return super().simulate(windows, **asked)
+
+
+def test_a_model_that_hangs_is_broken_asked_nothing_more_and_answers_again_once_it_returns(monkeypatch):
+    monkeypatch.setattr("neurons.mining.forecasting.LONGEST_FORECAST_S", 0.05)
+    model, heard = Hanging(), list[Event]()
+    made = forecasting(model, heard.append, fallback=models.create("flat"), offload=in_daemon_thread)
+
+    async def ask() -> list[str]:
+        said = []
+        for place in range(3):
+            opening = replace(opening_of(SERIES, 1), anchor_at_ms=ANCHOR + place * 5 * MINUTE_MS)
+            if place == 2:
+                model.let_go.set()
+                assert made._stuck is not None
+                await asyncio.wait({made._stuck}, timeout=60)
+            assert (1, 12) == (await made.answer(opening, now_ms=opening.anchor_at_ms - MINUTE_MS)).shape
+            said.append(made.model)
+        await made.aclose()
+        return said
+
+    stood_in = "flat in place of moody, which is broken"
+    assert [stood_in, stood_in, "moody"] == asyncio.run(ask())
+    assert [2, 1] == [sum(isinstance(event, kind) for event in heard) for kind in (ModelBroken, ModelRecovered)]
+    assert "has not answered yet" in next(event.reason for event in heard if isinstance(event, ModelBroken))
+    assert 2 == len(model.batches)
+
+
+def test_who_gives_up_costs_nothing_the_next_one_finds_what_was_made():
+    model = Hanging()
+    made = forecasting(model, lambda event: None, offload=in_daemon_thread)
+
+    async def ask() -> tuple[int, ...]:
+        asking = asyncio.create_task(made.answer(opening_of(SERIES, 64), now_ms=ANCHOR - MINUTE_MS))
+        await asyncio.wait({asking}, timeout=0.05)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        model.let_go.set()
+        return (await made.answer(opening_of(SERIES, 64), now_ms=ANCHOR - MINUTE_MS // 2)).shape
+
+    assert (64, 12) == asyncio.run(ask())
+    assert 1 == len(model.batches)
+
+
+def test_a_model_that_would_end_the_process_is_broken_and_ends_nothing():
+    class Leaving(Moody):
+        def simulate(self, windows, **asked):
+            sys.exit(3)
+
+    made = forecasting(Leaving(), lambda event: None, offload=in_daemon_thread)
+
+    async def ask() -> None:
+        await made.answer(opening_of(SERIES, 1), now_ms=ANCHOR - MINUTE_MS)
+
+    with pytest.raises(BrokenModel, match="'moody' wanted to end the whole process with 3"):
+        asyncio.run(ask())
 
 
 def play_with_a_breakdown(fallback: Forecaster | None) -> tuple[Counter[str], list[Event], list[str]]:
