@@ -15,7 +15,7 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from typing import Any, Final
 from mining_objects import fitted_cards
 from mining_objects.cards import CARD_NAME, WEIGHTS_NAME, CardFields, author_of, read_any_card, read_card, sign_card
 from mining_objects.errors import BrokenCheckpoint, HubFault, MissingPackage, UnsafeModelFile
+from mining_objects.result_folders import writing
 from protocol.errors import InvalidSetting
 from protocol.keys import SigningKey
 from protocol.units import Hotkey
@@ -70,6 +71,10 @@ class Verified:
         return str(self.card["card_sha256"])
 
 
+Check = Callable[[Verified], object]
+"""What else a model must pass before it is given or taken: raises what is wrong with it."""
+
+
 def place_of(text: str) -> Place:
     """A folder, or a repository from `hf:owner/name[@revision]`. Raises InvalidSetting."""
     if not text.startswith(PREFIX):
@@ -83,9 +88,12 @@ def place_of(text: str) -> Place:
 def verify(folder: Path, *, author: Hotkey | None = None) -> Verified:
     """A model's folder, its card and weights found to be what they say. author: who must have signed it, if anybody.
 
-    Raises UnsafeModelFile for a pickle or a link, BrokenCheckpoint for all else that is wrong.
+    Raises UnsafeModelFile for a pickle, a link or a file beyond its limit, BrokenCheckpoint for all else that is wrong.
     """
-    _check_files(_files_in(folder))
+    names = _files_in(folder)
+    _check_files(names)
+    for name in filter(_is_shared, names):
+        _check_size(name, (folder / name).stat().st_size)
     card = read_any_card(folder)
     match card["format"].rpartition("/")[0]:
         case "augury/checkpoint":
@@ -106,14 +114,18 @@ def push(
     destination: Place,
     *,
     key: SigningKey | None = None,
+    check: Check | None = None,
     endpoint: str | None = None,
     token: str | bool | None = None,
 ) -> str:
     """Gives a copy of a model away, verified; returns where it is, a commit for a repository.
 
     key: signs the copy's card. The folder itself is left as it is.
-    Raises what `verify` raises, HubFault, or InvalidSetting for a folder that is taken.
+    Raises what `verify` and `check` raise, HubFault, UnwritableFolder, or InvalidSetting for a folder that is taken.
     """
+    found = verify(folder)  # its own names in what is wrong, and not those of a copy
+    if check is not None:
+        check(found)
     if isinstance(destination, Path):
         with _appearing(destination) as fresh:
             _copy(folder, fresh, key)
@@ -134,19 +146,25 @@ def pull(
     out: Path,
     *,
     author: Hotkey | None = None,
+    check: Check | None = None,
     endpoint: str | None = None,
     token: str | bool | None = None,
 ) -> Verified:
     """A model from elsewhere, verified, in a new folder that appears whole or not at all.
 
-    author: who must have signed it. Raises InvalidSetting when out exists, HubFault, and what `verify` raises.
+    author: who must have signed it. Raises InvalidSetting when out exists, UnwritableFolder, HubFault, and what
+    `verify` and `check` raise.
     """
+    if isinstance(source, Path):
+        verify(source, author=author)  # as in push
     with _appearing(out) as fresh:
         if isinstance(source, Repository):
             _download(source, fresh, endpoint=endpoint, token=token)
         else:
             _copy(source, fresh)
         verified = verify(fresh, author=author)
+        if check is not None:
+            check(verified)
     return Verified(out, verified.card, verified.author)
 
 
@@ -162,11 +180,12 @@ def _copy(folder: Path, to: Path, key: SigningKey | None = None) -> Verified:
     """The shared files of a folder, in another one, where they are signed if there is a key, and verified."""
     names = _files_in(folder)
     _check_files(names)
-    for name in filter(_is_shared, names):
-        _check_size(name, (folder / name).stat().st_size)
-        shutil.copyfile(folder / name, to / name)
-    if key is not None:
-        sign_card(to, key)
+    with writing(to):
+        for name in filter(_is_shared, names):
+            _check_size(name, (folder / name).stat().st_size)
+            shutil.copyfile(folder / name, to / name)
+        if key is not None:
+            sign_card(to, key)
     return verify(to)
 
 
@@ -230,15 +249,20 @@ def _check_size(name: str, size: int) -> None:
 
 @contextmanager
 def _appearing(out: Path) -> Iterator[Path]:
-    """A folder to fill beside `out`, renamed to it at the end, or removed. Raises InvalidSetting when out is taken."""
+    """A folder to fill beside `out`, renamed to it at the end, or removed.
+
+    Raises InvalidSetting when out is taken, UnwritableFolder where it cannot be made.
+    """
     if out.exists() or out.is_symlink():
         raise InvalidSetting(f"{out} exists; a model is never overwritten", setting="out")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
     try:
         yield fresh
-        fresh.chmod(0o755)
-        fresh.rename(out)
+        with writing(out):
+            fresh.chmod(0o755)
+            fresh.rename(out)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 

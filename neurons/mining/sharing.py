@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import mining_objects.models as shelf
 from mining_objects import hub
-from mining_objects.errors import MissingPackage
-from mining_objects.installed_weights import installed_weights, split_name
+from mining_objects.errors import MissingPackage, UnknownModel
+from mining_objects.installed_weights import installed_weights, split_name, versions_of
 from protocol.keys import SigningKey
 from protocol.units import Hotkey
 
@@ -40,19 +40,24 @@ class LookedOver:
 def folder_of(model_or_folder: str) -> Path:
     """A folder as it is, else the installed weights of that name. Raises UnknownModel."""
     path = Path(model_or_folder).expanduser()
-    return path if path.is_dir() else installed_weights(*split_name(model_or_folder))
+    if path.is_dir():
+        return path
+    family, version = split_name(model_or_folder)
+    if not versions_of(family):
+        raise UnknownModel(f"{model_or_folder} is no folder, and no installed weights have this name", model=family)
+    return installed_weights(family, version)
 
 
 def push_model(model_or_folder: str, destination: str, *, key: SigningKey | None) -> str:
-    """As `hub.push`; returns where the copy is."""
-    return hub.push(folder_of(model_or_folder), hub.place_of(destination), key=key)
+    """As `hub.push`, of a model that loads; returns where the copy is."""
+    return hub.push(folder_of(model_or_folder), hub.place_of(destination), key=key, check=_what_runs)
 
 
 def pull_model(source: str, out: Path | None, *, author: Hotkey | None) -> LookedOver:
-    """As `hub.pull`, into weights/NAME unless told otherwise."""
+    """As `hub.pull`, of a model that loads, into weights/NAME unless told otherwise."""
     place = hub.place_of(source)
     name = place.name if isinstance(place, Path) else place.name.rpartition("/")[2]
-    return _looked_over(hub.pull(place, out or Path("weights") / name, author=author))
+    return _looked_over(hub.pull(place, out or Path("weights") / name, author=author, check=_what_runs))
 
 
 def verify_model(model_or_folder: str, *, author: Hotkey | None) -> LookedOver:
@@ -62,10 +67,6 @@ def verify_model(model_or_folder: str, *, author: Hotkey | None) -> LookedOver:
 
 def _looked_over(verified: hub.Verified) -> LookedOver:
     card = verified.card
-    try:
-        loads = f"yes; runs on {shelf.create(verified.model, weights=verified.folder, inference='auto').runs_on}"
-    except MissingPackage as missing:
-        loads = f"not tried: {missing}"
     return LookedOver(
         str(verified.folder),
         _printable(verified.model),
@@ -73,9 +74,17 @@ def _looked_over(verified: hub.Verified) -> LookedOver:
         verified.checksum,
         _printable(str(card.get("sha256", ""))),
         verified.author,
-        loads,
+        _what_runs(verified),
         card.get("training", {}),
     )
+
+
+def _what_runs(verified: hub.Verified) -> str:
+    """Loads the model: what computes it, or why that was not tried. Raises what loading it raises."""
+    try:
+        return f"yes; runs on {shelf.create(verified.model, weights=verified.folder, inference='auto').runs_on}"
+    except MissingPackage as missing:
+        return f"not tried: {missing}"
 
 
 def _flattened(prefix: str, told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

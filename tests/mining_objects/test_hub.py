@@ -14,7 +14,7 @@ import mining_objects
 from mining_objects import hub, models
 from mining_objects.cards import read_any_card, write_card
 from mining_objects.checkpoints import Checkpoint, save_checkpoint
-from mining_objects.errors import BrokenCheckpoint, HubFault, MissingPackage, UnsafeModelFile
+from mining_objects.errors import BrokenCheckpoint, HubFault, MissingPackage, UnsafeModelFile, UnwritableFolder
 from mining_objects.hub import Repository, place_of, pull, push, verify
 from mining_objects.installed_weights import installed_weights
 from protocol.errors import InvalidSetting
@@ -189,6 +189,42 @@ def test_a_pickle_in_a_folder_of_ones_own_is_not_given_away(folder, tmp_path):
     with pytest.raises(UnsafeModelFile, match="may be a pickle"):
         push(folder, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_what_fails_a_check_is_neither_given_nor_taken(folder, tmp_path):
+    def refuse(found):
+        assert "toy" == found.model
+        raise BrokenCheckpoint("does not load")
+
+    for give_or_take in (push, pull):
+        with pytest.raises(BrokenCheckpoint, match="does not load"):
+            give_or_take(folder, tmp_path / "theirs", check=refuse)
+    assert ["mine"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_what_is_wrong_with_a_folder_is_told_by_its_own_name_and_not_by_a_copys(folder, tmp_path):
+    (folder / "weights.safetensors").write_bytes(b"other")
+
+    with pytest.raises(BrokenCheckpoint, match=r"mine/weights\.safetensors is damaged"):
+        pull(folder, tmp_path / "theirs")
+    with pytest.raises(BrokenCheckpoint, match=r"mine/weights\.safetensors is damaged"):
+        push(folder, tmp_path / "theirs")
+
+
+def test_a_picture_beyond_its_limit_is_found_by_verify_too(folder):
+    with (folder / "skill.png").open("r+b") as file:
+        file.truncate(10_000_001)
+
+    with pytest.raises(UnsafeModelFile, match=r"skill\.png has 10,000,001 bytes"):
+        verify(folder)
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(folder, tmp_path):
+    (tmp_path / "taken").write_text("a file")
+
+    for refuse in (push, pull):
+        with pytest.raises(UnwritableFolder, match="taken/toy cannot be written: File exists"):
+            refuse(folder, tmp_path / "taken" / "toy")
 
 
 def test_nothing_is_ever_overwritten(folder, tmp_path):

@@ -77,7 +77,7 @@ def test_a_model_goes_through_the_hub(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["verify", "nothing"], "no such weights of 'nothing' are installed; there are: none"),
+        (["verify", "nothing"], "nothing is no folder, and no installed weights have this name"),
         (["verify", "har_v7"], "there are: har_v1"),
         (["verify", "har", "--author", "12"], "--author wants a hotkey of 64 hex digits, was '12'"),
         (["verify", "har", "--author", "00" * 32], "is signed by nobody, not by 0000"),
@@ -95,13 +95,14 @@ def test_what_cannot_be_is_one_sentence_and_exit_code_2(arguments, sentence, tmp
     assert 1 == ran.stderr.count("\n")
 
 
-def test_weights_that_do_not_fit_their_model_are_found_by_verify(tmp_path):
+def test_weights_that_do_not_fit_their_model_are_neither_verified_nor_given_nor_taken(tmp_path):
     folder = shutil.copytree(installed_weights("har"), tmp_path / "har")
     card = json.loads((folder / "card.json").read_text())
     write_card(folder, card | {"numbers": card["numbers"] | {"weights": [[1.0]]}})
-    ran = augury("models", "verify", str(folder))
-
-    assert (2, True) == (ran.exit_code, "weights has shape (1, 1)" in ran.stderr), ran.output
+    for words in (("verify",), ("push", tmp_path / "out"), ("pull", "--out", tmp_path / "out")):
+        ran = augury("models", words[0], str(folder), *map(str, words[1:]))
+        assert (2, True) == (ran.exit_code, "weights has shape (1, 1)" in ran.stderr), ran.output
+    assert ["har"] == [path.name for path in tmp_path.iterdir()]
 
 
 def test_a_strangers_card_cannot_write_to_the_terminal(tmp_path):
