@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch")
 
 from mining_objects.dataset_folders import sha256_of  # noqa: E402
 from mining_objects.datasets import COLUMNS  # noqa: E402
+from mining_objects.training import Training  # noqa: E402
 from mining_objects.training_batches import ExampleBatches  # noqa: E402
 from mining_objects.training_data import Series, load_data, load_series  # noqa: E402
 from mining_objects.training_recipe import recipe_of  # noqa: E402
@@ -84,15 +85,17 @@ def test_training_examples_and_scaling_do_not_change_with_any_candle_after_them(
     columns = {name: np.array(getattr(FIRST, name)) for name in COLUMNS[1:]}
     for values in columns.values():
         values[row:] *= factor
-    changed = _of(replace(FIRST, **columns), SECOND).train
+    changed_data = _of(replace(FIRST, **columns), SECOND)
+    changed = changed_data.train
     took = slice(None), np.arange(len(changed.rows))
 
     for name in ("rows", "outcomes", "scale", "baseline"):
         np.testing.assert_array_equal(getattr(DATA.train, name), getattr(changed, name))
     np.testing.assert_array_equal(DATA.train.inputs(took[1]), changed.inputs(took[1]))
-    networks = [RECIPE.family.build(RECIPE.config) for _ in range(2)]
-    for network, examples in zip(networks, (DATA.train, changed), strict=True):
-        RECIPE.family.fit_inputs(network, {}, examples.features[examples.rows])
+    networks = [
+        Training(RECIPE.family, RECIPE.config, RECIPE.training, data, folder=None).network
+        for data in (DATA, changed_data)
+    ]
     assert torch.equal(networks[0].feature_mean, networks[1].feature_mean)
     assert torch.equal(networks[0].feature_deviation, networks[1].feature_deviation)
 
