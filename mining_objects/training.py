@@ -38,7 +38,8 @@ BASELINE: Final = "baseline"
 class ValidationReport:
     """One look at the validation period. epoch: from 1.  step: batches so far.  train_loss: mean since the last look.
 
-    score: lower is better.  skill: 1 - score / the score of the standing baseline.
+    score: lower is better.  skill: 1 - score / the score of the standing baseline.  best: so far, or with a patience of
+    0 just the newest; its network is kept.
     """
 
     epoch: int
@@ -241,7 +242,7 @@ class Training:
             train_loss=progress.loss_sum / progress.losses,
             score=score,
             skill=1.0 - score / references[BASELINE],
-            best=best is None or score < best.score,
+            best=best is None or score < best.score or self.settings.patience == 0,
         )
         progress.reports.append(report)
         progress.loss_sum, progress.losses = 0.0, 0
@@ -272,7 +273,7 @@ class Training:
     def _is_patience_over(self) -> bool:
         looks = self.progress.reports
         since = next((age for age, report in enumerate(reversed(looks)) if report.best), 0)
-        return since >= self.settings.patience
+        return 0 < self.settings.patience <= since
 
     def _finished(self, references: dict[str, float]) -> Trained:
         best = self.progress.best()

@@ -11,7 +11,7 @@ from protocol.errors import InvalidSetting
 FLOAT32: Final = "float32"
 BFLOAT16: Final = "bfloat16"
 _AT_LEAST: Final = {
-    "epochs": 1, "batch": 1, "looks": 1, "patience": 1, "seed": 0, "devices": 1, "threads": 1, "save_every": 1,
+    "epochs": 1, "batch": 1, "looks": 1, "patience": 0, "seed": 0, "devices": 1, "threads": 1, "save_every": 1,
     "weight_decay": 0.0,
 }  # fmt: skip
 _ABOVE_ZERO: Final = ("learning_rate", "clip")
@@ -24,7 +24,8 @@ class TrainingSettings:
 
     learning_rate: of AdamW at the start, falling to 0 as half a cosine.  clip: the largest norm of a gradient.
     looks: how often an epoch is stopped at to score validation.  patience: looks without a better score after which
-    training ends.  save_every: batches between two saved states; one is saved after every look too.
+    training ends; with 0 it goes to the end and keeps the last network, not the best.
+    save_every: batches between two saved states; one is saved after every look too.
     device: auto, cpu, cuda or mps.  devices: processes that train together, each on a device of its own.
     threads: CPU threads of each process. Two that wait for each other on busy cores are slower than one.
     precision: float32, or bfloat16 where the processor has it (sums and weights stay float32).

@@ -65,12 +65,13 @@ def tell(recipe: Recipe, series: Sequence[Series], trained: Trained) -> dict[str
 def page(recipe: Recipe, series: Sequence[Series], trained: Trained, calibration: Calibration | None) -> str:
     """The model card for people: what it is, what it was made of, how it did, how to use it."""
     data, best = recipe.data, trained.best
+    chosen = "chosen" if recipe.training.patience else "finished"
     return "\n".join(
         [
             f"# A `{recipe.family.name}` model",
             "",
-            f"Trained on candles before {data.validation_from}, chosen by candles from there until {data.until} "
-            f"(UTC), with {data.embargo_steps} steps between the periods. **It has been chosen by its validation "
+            f"Trained on candles before {data.validation_from}, {chosen} by candles from there until {data.until} "
+            f"(UTC), with {data.embargo_steps} steps between the periods. **It has been {chosen} by its validation "
             "period, so the figures below flatter it;** what it is worth shows on later candles:",
             "",
             "```",

@@ -50,7 +50,7 @@ class TrainingScreen(Watcher):
 
     def on_validation(self, report: ValidationReport) -> None:
         self.skill = f"{report.skill:+.2%}"
-        mark = "[green]best so far[/]" if report.best else "no better"
+        mark = "[green]kept[/]" if report.best else "no better"
         self.say(
             f"epoch {report.epoch:2d}  batch {report.step:6,d}  train {report.train_loss:.5f}  "
             f"validation {report.score:.5f}  skill {self.skill}  {mark}"

@@ -1,8 +1,8 @@
 """The forecasters by name: `create("ewma")`. One model a file, its frozen config first.
 
-`flat` and `drift` guess; `ridge` regresses; `ewma` knows the clock and the tails; `lstm` has learnt (needs torch).
-A model's module is imported when it is first created, so the others run where torch is not installed. The name of a
-model that has learnt means its newest installed weights; `har_v1` pins a version of them.
+`flat` and `drift` guess; `ridge` regresses; `ewma` knows the clock and the tails; `lstm` and `tcn` have learnt (they
+need torch). A model's module is imported when it is first created, so the others run where torch is not installed. The
+name of a model that has learnt means its newest installed weights; `har_v1` pins a version of them.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ _CLASSES: Final = {
     "stack": ("mining_objects.models.stack", "Stack"),
     "lstm": ("mining_objects.models.lstm", "Lstm"),
     "neural_har": ("mining_objects.models.neural_har", "NeuralHar"),
+    "tcn": ("mining_objects.models.tcn", "Tcn"),
 }
-_LEARNT: Final = frozenset({"har", "lstm", "neural_har", "stack"})
+_LEARNT: Final = frozenset({"har", "lstm", "neural_har", "stack", "tcn"})
 """Models that take weights and a device."""
-_WITH_ENGINES: Final = frozenset({"lstm"})
+_WITH_ENGINES: Final = frozenset({"lstm", "tcn"})
 """Models that more than one engine can compute."""
 
 NAMES: Final = tuple(_CLASSES)
@@ -49,7 +50,7 @@ def create(name: str, *, weights: Path | None = None, device: str = "cpu", infer
     weights: a checkpoint folder, for models that learn; None takes what is installed with the package.
     device: "cpu", "cuda", "mps" or "auto"; one forecast at a time is fastest on the CPU.
     inference: "torch", "onnx" or "auto" (`mining_objects/inference.py`); numbers of the two differ in the last digits.
-    Raises UnknownModel, MissingPackage (torch for `lstm`), BrokenCheckpoint, or InvalidSetting (weights for a
+    Raises UnknownModel, MissingPackage (torch for `lstm` and `tcn`), BrokenCheckpoint, or InvalidSetting (weights for a
     model that has none, or beside a version; an engine that cannot compute it).
     """
     family, version = split_name(name)

@@ -84,7 +84,7 @@ def test_auto_takes_onnx_on_the_cpu_where_it_is_installed_and_torch_elsewhere(mo
 def test_onnx_that_cannot_be_had_is_refused_and_not_replaced(monkeypatch):
     with pytest.raises(InvalidSetting, match="for the CPU"):
         runs_on_onnx("onnx", torch.device("cuda"))
-    with pytest.raises(InvalidSetting, match="inference = onnx can compute lstm, not 'ewma'"):
+    with pytest.raises(InvalidSetting, match="inference = onnx can compute lstm, tcn, not 'ewma'"):
         models.create("ewma", inference="onnx")
     monkeypatch.setattr(inference, "find_spec", lambda package: None)
     with pytest.raises(MissingPackage, match=r"needs onnxruntime, .*augury\[miner\]"):

@@ -96,6 +96,17 @@ def test_the_best_look_is_kept_and_training_stops_after_patience(tmp_path):
     np.testing.assert_allclose(1 - best.score / trained.references[BASELINE], best.skill)
 
 
+def test_without_patience_it_goes_to_the_end_and_the_last_network_is_kept(tmp_path):
+    settings = TrainingSettings(epochs=12, batch=16, learning_rate=0.05, device="cpu", patience=0)
+    training = _training(tmp_path, settings, replace(MODEL, layers=1, dropout=0.0))
+    trained = training.run()
+
+    assert 12 == len(trained.reports)
+    assert trained.reports[-1] == trained.best
+    assert trained.best.score > min(report.score for report in trained.reports)
+    assert all(torch.equal(training.best_weights[n], v) for n, v in training.network.named_parameters())
+
+
 def test_the_same_seed_gives_the_same_bits_and_another_one_others(whole, tmp_path):
     assert _bits(whole) == _bits(_training(tmp_path / "again").run())
     assert _bits(whole) != _bits(_training(tmp_path / "other", replace(QUICK, seed=2)).run())

@@ -31,7 +31,7 @@ WINDOW = steady_window()
 @pytest.fixture(scope="module", params=models.NAMES)
 def answers(request):
     """A model's answers of 100 and of 289 steps."""
-    if request.param == "lstm":
+    if request.param in ("lstm", "tcn"):
         pytest.importorskip("torch")
     model = models.create(request.param)
     return [model.forecast([WINDOW], steps=steps, paths=512, seed=3, lead=1)[0] for steps in (100, DAY_LONG)]

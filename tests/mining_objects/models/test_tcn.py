@@ -13,14 +13,20 @@ from mining_objects.errors import BrokenCheckpoint
 
 torch = pytest.importorskip("torch")
 
+from mining_objects import models  # noqa: E402
 from mining_objects.base_mining_model import Window  # noqa: E402
+from mining_objects.devices import pick_device  # noqa: E402
+from mining_objects.installed_weights import installed_weights  # noqa: E402
 from mining_objects.models.har import ANCHORS  # noqa: E402
 from mining_objects.models.tcn import LARGEST_LOG_SCALE, Tcn, TcnConfig, TcnNetwork  # noqa: E402
 from mining_objects.tcn_inputs import CANDLE, SHOWN  # noqa: E402
 from tests.support.windows import STEP_MS, walk_window  # noqa: E402
 
 CONFIG = TcnConfig(lookback=16, kernel=4, channels=3, hidden=4, members=2)
-WINDOW = walk_window(8_640, series="A", gaps=(8_000, 8_001, 8_620))
+WINDOW = walk_window(8_640, series="A", gaps=(8_000, 8_001, 8_300))
+accelerated = pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="NO ACCELERATOR HERE: that CPU and GPU agree was NOT tried"
+)
 
 
 def random_tcn(seed=1, config=CONFIG, inference="torch"):
@@ -37,6 +43,41 @@ def random_tcn(seed=1, config=CONFIG, inference="torch"):
 def said(model, window, steps=100, paths=64, seed=1, lead=1):
     (answer,) = model.forecast([window], steps=steps, paths=paths, seed=seed, lead=lead)
     return answer.paths
+
+
+@pytest.fixture(scope="module")
+def installed():
+    return models.create("tcn")
+
+
+def test_installed_weights_are_small_and_saw_nothing_of_2025():
+    folder = installed_weights("tcn")
+    training = json.loads((folder / "card.json").read_text())["training"]
+
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 1_000_000
+    assert training["data"]["until"] <= "2025-01-01"
+    assert training["data"]["embargo_steps"] > max(ANCHORS)
+
+
+def test_installed_weights_answer_alike_on_both_engines(installed):
+    eager, onnx = said(installed, WINDOW, steps=289), said(models.create("tcn", inference="onnx"), WINDOW, steps=289)
+
+    assert ("torch on cpu", (64, 289)) == (installed.runs_on, eager.shape)
+    assert np.abs(np.sort(eager, axis=0) - np.sort(onnx, axis=0)).max() < 1e-4 * eager[:, 0].std()
+
+
+def test_a_louder_hour_spreads_the_next_one(installed):
+    hour = WINDOW.close[-13] * np.exp(np.cumsum(4.0 * WINDOW.log_returns()[-12:]))
+    loud = replace(WINDOW, close=np.concatenate([WINDOW.close[:-12], hour]))
+
+    assert said(installed, loud)[:, 0].std() > 1.5 * said(installed, WINDOW)[:, 0].std()
+
+
+@accelerated
+def test_an_accelerator_answers_like_the_cpu(installed):
+    on_gpu = said(models.create("tcn", device=pick_device("auto").type), WINDOW)
+
+    np.testing.assert_allclose(np.sort(said(installed, WINDOW), axis=0), np.sort(on_gpu, axis=0), rtol=1e-3, atol=1e-7)
 
 
 def test_it_computes_dilated_causal_convolutions_at_the_newest_candle():

@@ -160,7 +160,7 @@ def test_a_wrong_name_or_setting_is_never_stood_in_for(heard):
         model_of(settings("--base_model", "ewma", "--fallback_model", "flta"), heard.append)
     with pytest.raises(InvalidSetting, match="cannot stand in for itself"):
         model_of(settings("--base_model", "flat", "--fallback_model", "flat"), heard.append)
-    with pytest.raises(InvalidSetting, match="inference = onnx can compute lstm"):
+    with pytest.raises(InvalidSetting, match="inference = onnx can compute lstm, tcn"):
         model_of(settings("--base_model", "har", "--fallback_model", "flat", "--inference", "onnx"), heard.append)
 
 
@@ -169,10 +169,23 @@ def test_every_model_is_described_and_learnt_ones_by_the_checksum_of_their_card(
     har = described["har"]
 
     newest = [name for name, one in described.items() if name != one.pinned or not one.checksum]
-    assert ["flat", "drift", "seasonal", "ridge", "ewma", "garch", "har", "stack", "lstm", "neural_har"] == newest
+    assert [
+        "flat",
+        "drift",
+        "seasonal",
+        "ridge",
+        "ewma",
+        "garch",
+        "har",
+        "stack",
+        "lstm",
+        "neural_har",
+        "tcn",
+    ] == newest
     assert ("har_v1", "") == (har.pinned, har.needs)
     assert json.loads((installed_weights("har") / "card.json").read_text())["card_sha256"] == har.checksum
     assert ("", "torch") == (described["ewma"].checksum, described["lstm"].needs)
+    assert "torch" == described["tcn"].needs
     assert replace(described["ewma"], what="") == replace(described["flat"], name="ewma", pinned="ewma", what="")
     assert [] == [one.name for one in described.values() if len(one.what) < 20]
     assert "torch" not in {described[name].needs for name in ("flat", "drift", "ridge", "ewma", "garch", "har")}
