@@ -90,6 +90,10 @@ def _pay(trial: Trial) -> list[Sentence]:
 def _calibration(trial: Trial) -> list[Sentence]:
     """Which coverages are off by more than 2 points with an interval that does not hold their level."""
     told = []
+    if not trial.blocks.has_intervals:
+        return [
+            Sentence("plain", f"Whether anybody covers what it says: {trial.blocks.days} days are too few to tell.")
+        ]
     for label in _answering(trial):
         wrong = [
             f"{Figure(found, SHARE).value} where {part:.0%} are wanted at step {k}"

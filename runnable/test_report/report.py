@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -21,6 +22,8 @@ from runnable.test_report.tables import Table
 from runnable.test_report.terminal import show
 from runnable.test_report.trial import PATHS, POINT, STANDING, Trial
 
+QUIETLY_LEFT_OUT = 0.05
+"""Part of a challenge's rounds; when more could not be played, a report says so on top."""
 _PACKAGES = ("augury", "numpy", "torch")
 
 
@@ -45,14 +48,15 @@ def write_report(trial: Trial, run: Run, out: Path, console: Console) -> None:
         f"{trial.blocks.days} days"
     )
     sections, facts = sections_of(trial, ruled, pairs), facts_of(trial, run)
+    warnings = (*run.warnings, *_gap_warnings(trial))
     tables = [table for section in sections for table in section.tables]
     by_name = {table.name: table for table in tables}
-    show(console, f"{title}, {about}", sentences, run.warnings, _shown(trial, by_name))
+    show(console, f"{title}, {about}", sentences, warnings, _shown(trial, by_name))
     write_all(out, {
-        "figures.json": figures_json(title, sentences, run.warnings, facts, tables),
+        "figures.json": figures_json(title, sentences, warnings, facts, tables),
         "figures.csv": figures_csv(tables),
         "rounds.csv": rounds_csv(trial),
-        "report.html": render(title, about, sentences, run.warnings, sections, facts),
+        "report.html": render(title, about, sentences, warnings, sections, facts),
     })  # fmt: skip
     console.print(
         f"written: {out / 'report.html'} (open it in a browser), figures.json, figures.csv, rounds.csv",
@@ -107,6 +111,18 @@ def facts_of(trial: Trial, run: Run) -> Table:
     rows.extend(_failures(trial))
     rows.append(("versions", ", ".join(_versions())))
     return Table("run", "What was run", "", ("what", "as it was"), tuple(rows))
+
+
+def _gap_warnings(trial: Trial) -> list[str]:
+    """A sentence for each challenge of which more rounds were left out than a report may be silent about."""
+    told = []
+    for name, played in trial.stretch.played.items():
+        lost = Counter({why: n for (of, why), n in trial.stretch.left_out.items() if of == name})
+        whole = lost.total() + len(played.at_ms)
+        if lost.total() > QUIETLY_LEFT_OUT * whole:
+            why, most = lost.most_common(1)[0]
+            told.append(f"{lost.total():,} of {whole:,} rounds of {name} could not be played, {most:,} for: {why}")
+    return told
 
 
 def _left_out(trial: Trial) -> str:

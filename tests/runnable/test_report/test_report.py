@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from mining_objects.significance import Estimate
+from mining_objects.significance import DayBlocks, Estimate
 from runnable.test_report import breakdowns, charts, findings
 from runnable.test_report.files import write_all
 from runnable.test_report.headline import headline
@@ -192,6 +193,28 @@ def test_a_model_that_never_answers_is_compared_with_nobody_and_praised_for_noth
     verdicts = {row["verdict"] for row in told["tables"]["pairs"]["rows"] if "mute" in row["pair"]}
     assert {"no answers"} == verdicts
     assert "mute: levels" not in (tmp_path / "report.html").read_text()
+
+
+def test_a_period_of_which_much_could_not_be_played_is_labelled_on_top(tmp_path):
+    trial = trial_with_a_mute()
+    rounds = len(trial.paths.at_ms)
+    for lost, labelled in ((rounds // 30, False), (rounds, True)):
+        left_out = Counter({(PATHS, "too little history"): lost})
+        gappy = replace(trial, stretch=replace(trial.stretch, left_out=left_out))
+        write_report(gappy, RUN, tmp_path, Console(file=io.StringIO(), width=100))
+        told = f"{lost} of {rounds + lost} rounds of {PATHS} could not be played, {lost} for: too little history"
+        assert labelled == (told in json.loads((tmp_path / "figures.json").read_text())["warnings"])
+        assert labelled == (told in (tmp_path / "report.html").read_text())
+
+
+def test_a_period_too_short_for_intervals_praises_nobodys_coverage():
+    trial = trial_with_a_mute()
+    week = replace(trial)
+    week.__dict__["blocks"] = DayBlocks(trial.paths.at_ms // 4)
+    told = [one.text for one in headline(week, *findings.compared(week))]
+
+    assert "Whether anybody covers what it says: 4 days are too few to tell." in told
+    assert [] == [text for text in told if "good covers" in text]
 
 
 def test_where_nobody_answers_the_headline_says_so_first():
