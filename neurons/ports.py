@@ -289,8 +289,11 @@ class StoreReader(Protocol):
         """
         ...
 
-    async def day_sums(self) -> Sequence[DaySumRow]:
-        """What each owner earned on each horizon by day; by day, name, delay, sponsor and owner."""
+    async def day_sums(self, *, after_day: int | None = None) -> Sequence[DaySumRow]:
+        """What each owner earned on each horizon by day; by day, name, delay, sponsor and owner.
+
+        after_day: only those of the first day after it that has any; years of them at once are more than a start needs.
+        """
         ...
 
     async def settlements(

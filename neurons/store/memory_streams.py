@@ -137,7 +137,10 @@ class MemoryStreams:
             if rows:
                 yield StreamChange(**{table: tuple(rows)})
 
-    async def day_sums(self) -> Sequence[DaySumRow]:
+    async def day_sums(self, *, after_day: int | None = None) -> Sequence[DaySumRow]:
+        if after_day is not None:
+            day = min((key[0] for key in self._days if key[0] > after_day), default=None)
+            return [_day_row(*one) for one in sorted(self._days.items()) if one[0][0] == day]
         return [_day_row(*one) for one in sorted(self._days.items())]
 
     async def folded_days(

@@ -175,8 +175,11 @@ class StreamReading(Asking):
             yield tuple(row_of(row) for row in page)
             after = page[-1][0]
 
-    async def day_sums(self) -> Sequence[DaySumRow]:
-        return [DaySumRow(*row) for row in await self._rows(DAYS.order_by(*BY_DAY))]
+    async def day_sums(self, *, after_day: int | None = None) -> Sequence[DaySumRow]:
+        query, day = DAYS.order_by(*BY_DAY), schema.stream_days.c.day
+        if after_day is not None:
+            query = query.where(day == select(func.min(day)).where(day > after_day).scalar_subquery())
+        return [DaySumRow(*row) for row in await self._rows(query)]
 
     async def folded_days(
         self, owner: Hotkey, *, before_ms: int | None = None, limit: int = 100

@@ -186,6 +186,10 @@ def test_sums_of_days_come_by_day_name_delay_sponsor_and_owner(on_store):
             return line.day, line.name, line.delay, line.sponsor, line.owner
 
         assert sorted(lines, key=place) == lines
+        first, second = T0 // DAY_MS, T0 // DAY_MS + 1
+        assert [line for line in lines if line.day == first] == list(await store.day_sums(after_day=-1))
+        assert [line for line in lines if line.day == second] == list(await store.day_sums(after_day=first))
+        assert [] == list(await store.day_sums(after_day=second))
         assert {(T0 // DAY_MS, name_of(1), 70), (T0 // DAY_MS + 1, name_of(2), 310)} < {
             (line.day, line.name, line.delay) for line in lines
         }

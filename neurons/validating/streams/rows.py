@@ -61,16 +61,19 @@ async def taken_back(store: StoreReader, limits: StreamLimits) -> Kept:
             restoring.value(value.name, value.incarnation, value.sequence, value.text, value.at_ms)
         for word in page.words:
             restoring.word(_said(word))
-    for day in await store.day_sums():
-        restoring.day(
-            day.name,
-            day.delay,
-            sponsor=day.sponsor.hex(),
-            owner=day.owner.hex(),
-            day=day.day,
-            amount_micros=day.amount_micros,
-            moved_micros=day.moved_micros,
-        )
+    done = -1  # days
+    while of_day := await store.day_sums(after_day=done):
+        done = of_day[-1].day
+        for day in of_day:
+            restoring.day(
+                day.name,
+                day.delay,
+                sponsor=day.sponsor.hex(),
+                owner=day.owner.hex(),
+                day=day.day,
+                amount_micros=day.amount_micros,
+                moved_micros=day.moved_micros,
+            )
     for (account, unit), amount in (await store.balances()).items():
         if unit == POINTS:
             restoring.balance(account, amount)
