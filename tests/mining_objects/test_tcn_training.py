@@ -108,6 +108,26 @@ def test_examples_are_outcomes_from_t_which_is_one_step_after_the_newest_candle(
         np.testing.assert_allclose(realised[row], batch.realised[place].numpy() * unit[place], rtol=1e-3)
 
 
+def test_the_loss_is_least_where_the_scale_is_what_the_moves_tell():
+    batch = ExampleBatches(DATA.train, ANCHORS, torch.device("cpu")).take(np.arange(50))
+    unit = batch.inputs[:, -1, SHOWN:].exp()
+    told = (batch.realised / unit).log()[:, None]
+    family, config = RECIPE.family, RECIPE.config
+    right, low, high = (family.loss(config, lambda _, off=off: told + off, batch) for off in (0.0, -0.05, 0.05))
+    scores = [family.score(config, lambda _, off=off: told + off, batch) for off in (0.0, -0.05, 0.05)]
+
+    assert ((right < low) & (right < high)).all()
+    assert ((scores[0] < scores[1]) & (scores[0] < scores[2])).all()
+
+
+def test_the_score_of_a_law_is_that_of_the_reference_with_its_deviation():
+    batch = ExampleBatches(DATA.train, ANCHORS, torch.device("cpu")).take(np.arange(50))
+    family, config, deviation = RECIPE.family, RECIPE.config, torch.full((50,), 1.3)
+    told = (1.3 / batch.inputs[:, -1, SHOWN:].exp()).log()[:, None]
+
+    torch.testing.assert_close(family.reference(config, batch, deviation), family.score(config, lambda _: told, batch))
+
+
 def test_validation_asks_on_the_hour_and_no_outcome_of_training_reaches_it():
     t_ms = WINDOW.open_time_ms[DATA.validation.rows] + (1 + FITTED_LEAD) * STEP_MS
 

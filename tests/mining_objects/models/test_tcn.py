@@ -17,9 +17,10 @@ from mining_objects import models  # noqa: E402
 from mining_objects.base_mining_model import Window  # noqa: E402
 from mining_objects.devices import pick_device  # noqa: E402
 from mining_objects.installed_weights import installed_weights  # noqa: E402
-from mining_objects.models.har import ANCHORS  # noqa: E402
+from mining_objects.models.har import ANCHORS, stretched  # noqa: E402
+from mining_objects.models.neural_har import known_at  # noqa: E402
 from mining_objects.models.tcn import LARGEST_LOG_SCALE, Tcn, TcnConfig, TcnNetwork  # noqa: E402
-from mining_objects.tcn_inputs import CANDLE, SHOWN  # noqa: E402
+from mining_objects.tcn_inputs import CANDLE, SHOWN, candle_columns  # noqa: E402
 from tests.support.windows import STEP_MS, walk_window  # noqa: E402
 
 CONFIG = TcnConfig(lookback=16, kernel=4, channels=3, hidden=4, members=2)
@@ -148,13 +149,40 @@ def test_what_the_networks_say_stretches_the_scale_and_only_so_far():
     np.testing.assert_allclose(np.exp(LARGEST_LOG_SCALE), widest / plain, rtol=1e-6)
 
 
-def test_its_mean_member_is_what_counts():
-    model = random_tcn()
-    window_inputs = np.random.default_rng(1).standard_normal((2, CONFIG.lookback, SHOWN)).astype(np.float32)
-    (told,) = model.engine.run(window_inputs)
+def test_the_scale_is_that_of_the_networks_mean():
+    model, season = random_tcn(), np.ones(576)
+    for values in model.network.parameters():
+        values.data.zero_()
+    plain, _ = model.law(WINDOW, season, 1, 100)
+    model.network.last.bias.data += torch.tensor([0.4, -0.1])[:, None, None]
+    said_by_two, _ = model.law(WINDOW, season, 1, 100)
 
-    assert (2, CONFIG.members, len(ANCHORS)) == told.shape
-    assert np.abs(told[:, 0] - told[:, 1]).max() > 0.01
+    np.testing.assert_allclose(np.exp(0.15), said_by_two / plain, rtol=1e-6)
+
+
+def test_the_scale_is_in_units_of_the_newest_level_and_the_shape_ahead():
+    model = random_tcn()
+    season = np.random.default_rng(5).uniform(0.5, 2.0, 576)
+    for values in model.network.parameters():
+        values.data.zero_()
+    known = known_at(WINDOW, season, np.ones((7, 288)), 1, np.array([0]), 1, max(ANCHORS))
+    scale, _ = model.law(WINDOW, season, 1, 100)
+
+    np.testing.assert_allclose(stretched(WINDOW, season, np.full(100, known.level[0]), 1), scale, rtol=1e-9)
+
+
+def test_when_it_is_asked_it_sees_the_candles_up_to_each_row():
+    model = random_tcn()
+    newest = np.arange(3 * (SHOWN - len(CANDLE)), dtype=np.float32).reshape(3, -1)
+    rows = np.array([5, 8_000, len(WINDOW) - 1])
+    shown = model.inputs(WINDOW, newest, rows)
+    candles = candle_columns(WINDOW, model.season)
+
+    np.testing.assert_array_equal(newest, shown[:, -1, len(CANDLE) :])
+    for place, row in enumerate(rows):
+        seen = candles[max(0, row - CONFIG.lookback + 1) : row + 1]
+        np.testing.assert_array_equal(seen, shown[place, -len(seen) :, : len(CANDLE)])
+    assert not shown[0, : CONFIG.lookback - 6, : len(CANDLE)].any()
 
 
 def test_holes_and_closes_without_anything_else_do_no_harm():
