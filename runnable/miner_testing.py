@@ -46,7 +46,8 @@ def try_models(
         str,
         typer.Option(
             "--models",
-            help=f"With commas: {', '.join(models.NAMES)}; folders of weights; names that --weights explains.",
+            help=f"With commas: {', '.join(models.NAMES)}; folders of weights; Python files that define a model; names "
+            "that --weights explains.",
         ),
     ],
     data: Annotated[Path, typer.Option(help="Dataset folder of generate_historical_data.py, or a file of candles.")],

@@ -15,20 +15,24 @@ from typing import Any, Final
 from mining_objects import models
 from mining_objects.base_mining_model import Forecaster
 from mining_objects.cards import read_any_card
+from mining_objects.errors import UnknownModel
 from mining_objects.installed_weights import installed_weights, split_name, versions_of
 from neurons.market.history.request import instant_ms
 from protocol.errors import InvalidSetting
 from protocol.units import DAY_MS, Hotkey
+from runnable.test_report.model_files import forecaster_in
 
+PYTHON: Final = ".py"
 BESIDE: Final = ("flat", "drift", "ewma")
 """Who plays beside the tested models unless told otherwise: what anybody can run without fitting anything."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One key of the tested network. label: what the report calls it.  model: what `models.create` takes.
+    """One key of the tested network. label: what the report calls it.  model: what `models.create` takes, or a file.
 
-    folder: of the weights, None for a model that learns nothing beforehand.  card_sha256: as its card has it, or "".
+    folder: of the weights, None for a model that learns nothing beforehand.  card_sha256: as its card has it; that of a
+    file; or "".
     fitted_until_ms: the end of what it was fitted on, as its card and those of its members say; None when no card says.
     """
 
@@ -40,12 +44,19 @@ class Contender:
     fitted_until_ms: int | None
 
     @property
+    def is_file(self) -> bool:
+        """Whether the model is a Python file of somebody's own."""
+        return self.model.endswith(PYTHON)
+
+    @property
     def hotkey(self) -> Hotkey:
         """A key of its own, the same in every test."""
         return Hotkey(hashlib.sha256(b"augury/contender\0" + self.label.encode()).digest())
 
     def create(self) -> Forecaster:
-        """The model, ready to forecast. Raises as `models.create`."""
+        """The model, ready to forecast. Raises as `models.create`, and for a file as `forecaster_in`."""
+        if self.is_file:
+            return forecaster_in(Path(self.model))
         return models.create(split_name(self.model)[0], weights=self.folder)
 
 
@@ -53,9 +64,9 @@ def contenders_of(tested: Sequence[str], beside: Sequence[str], weights: Mapping
     """The tested models, then those beside them that are not tested themselves.
 
     Each model is created once, so that one that cannot be is found before the test begins.
-    tested, beside: names of models, folders of weights, or names that `weights` gives a folder to. A folder's card
-    says which model it belongs to.
-    Raises InvalidSetting (no model, a name given twice, weights of nobody), and as `models.create`.
+    tested, beside: names of models, folders of weights, Python files that define a model, or names that `weights`
+    gives a folder to. A folder's card says which model it belongs to.
+    Raises InvalidSetting (no model, a name given twice, weights of nobody), and as `Contender.create`.
     """
     names = [(name, True) for name in tested] + [(name, False) for name in beside if name not in tested]
     found = [_contender(name, weights.get(name), is_tested=is_tested) for name, is_tested in names]
@@ -84,9 +95,11 @@ def check_unseen(contenders: Sequence[Contender], from_ms: int, *, allowed: bool
             setting="from",
         )
     unsaid = [one for one in contenders if one.folder is not None and one.fitted_until_ms is None]
+    files = [one for one in contenders if one.is_file]
     return [
         *(f"{one.label} HAS SEEN this period: fitted on candles before {day_of(one.fitted_until_ms)}" for one in seen),
         *(f"{one.label} may have seen this period: its card does not say what it was fitted on" for one in unsaid),
+        *(f"{one.label} may have seen this period: nothing says what its file was made from" for one in files),
     ]
 
 
@@ -96,6 +109,11 @@ def day_of(at_ms: int | None) -> str:
 
 
 def _contender(name: str, given: Path | None, *, is_tested: bool) -> Contender:
+    if name.endswith(PYTHON) and Path(name).is_file():
+        sha256 = hashlib.sha256(Path(name).read_bytes()).hexdigest()
+        return Contender(Path(name).stem, name, None, is_tested, sha256, None)
+    if given is None and Path(name).name != name and not Path(name).is_dir():
+        raise UnknownModel(f"{name} is neither a folder of weights nor a {PYTHON} file, and no model has this name")
     label, folder, model = name, given, name
     if given is None and Path(name).is_dir():
         folder = Path(name)

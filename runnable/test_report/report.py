@@ -38,7 +38,7 @@ class Run:
 
 
 def write_report(trial: Trial, run: Run, out: Path, console: Console) -> None:
-    """Shows the short of it, and writes all of it to the folder."""
+    """Writes all of it to the folder, then shows the short of it: who reads no further has the files all the same."""
     ruled, raw = findings.compared(trial)
     pairs = findings.pair_table(ruled, raw, trial)
     sentences = headline(trial, ruled, raw)
@@ -51,13 +51,13 @@ def write_report(trial: Trial, run: Run, out: Path, console: Console) -> None:
     warnings = (*run.warnings, *_gap_warnings(trial))
     tables = [table for section in sections for table in section.tables]
     by_name = {table.name: table for table in tables}
-    show(console, f"{title}, {about}", sentences, warnings, _shown(trial, by_name))
     write_all(out, {
         "figures.json": figures_json(title, sentences, warnings, facts, tables),
         "figures.csv": figures_csv(tables),
         "rounds.csv": rounds_csv(trial),
         "report.html": render(title, about, sentences, warnings, sections, facts),
     })  # fmt: skip
+    show(console, f"{title}, {about}", sentences, warnings, _shown(trial, by_name))
     console.print(
         f"written: {out / 'report.html'} (open it in a browser), figures.json, figures.csv, rounds.csv",
         highlight=False,
@@ -106,7 +106,8 @@ def facts_of(trial: Trial, run: Run) -> Table:
     ]  # fmt: skip
     for one in course.contenders:
         fitted = f", fitted on candles before {day_of(one.fitted_until_ms)}" if one.fitted_until_ms else ""
-        card = f", card {one.card_sha256}" if one.card_sha256 else ", nothing fitted beforehand"
+        what = "file" if one.is_file else "card"
+        card = f", {what} {one.card_sha256}" if one.card_sha256 else ", nothing fitted beforehand"
         rows.append((f"{'tested' if one.is_tested else 'beside'}: {one.label}", f"{one.model}{card}{fitted}"))
     rows.extend(_failures(trial))
     rows.append(("versions", ", ".join(_versions())))

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mining_objects.errors import BrokenCheckpoint, UnknownModel
+from mining_objects.dataset_folders import sha256_of
+from mining_objects.errors import BrokenCheckpoint, BrokenModel, UnknownModel
 from mining_objects.fitted_cards import save_card
 from mining_objects.installed_weights import installed_weights
 from mining_objects.models.har import HarFit
@@ -99,6 +100,50 @@ def test_an_unknown_model_and_a_folder_without_a_card_are_named(tmp_path):
         contenders_of(["lstn"], [], {})
     with pytest.raises(BrokenCheckpoint, match="cannot read"):
         contenders_of([str(tmp_path)], [], {})
+
+
+OWN = """
+from mining_objects.base_mining_model import Forecast, Forecaster
+from mining_objects.models.flat import Flat
+
+class Mine(Forecaster):
+    name, lookback, least = "mine", 10, 2
+
+    def simulate(self, windows, *, steps, paths, chances):
+        return [Forecast(chance.normal(size=steps), chance.normal(size=(paths, steps))) for chance in chances]
+"""
+
+
+def test_a_model_of_ones_own_is_tested_from_its_file(tmp_path):
+    file = tmp_path / "my_model.py"
+    file.write_text(OWN)
+    (one,) = contenders_of([str(file)], [], {})
+
+    assert ("my_model", "mine", sha256_of(file)) == (one.label, one.create().name, one.card_sha256)
+    assert ["my_model may have seen this period: nothing says what its file was made from"] == check_unseen(
+        (one,), MARCH, allowed=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "sentence"),
+    [
+        ("x = 1", UnknownModel, "should define one Forecaster, and defines none"),
+        (OWN + "class Other(Mine): ...", UnknownModel, "defines Mine, Other"),
+        ("def", BrokenModel, "failed: SyntaxError"),
+        ("import sys; sys.exit(3)", BrokenModel, "failed: SystemExit: 3"),
+    ],
+)
+def test_a_file_without_one_sound_model_is_refused_before_the_test(tmp_path, text, error, sentence):
+    (tmp_path / "odd.py").write_text(text)
+
+    with pytest.raises(error, match=sentence):
+        contenders_of([str(tmp_path / "odd.py")], [], {})
+
+
+def test_a_path_to_nothing_is_told_as_one():
+    with pytest.raises(UnknownModel, match=r"weights/mine is neither a folder of weights nor a \.py file"):
+        contenders_of(["weights/mine"], [], {})
 
 
 def test_a_day_is_written_as_people_write_it():

@@ -114,6 +114,16 @@ def test_the_same_trial_gives_the_same_bytes(written, tmp_path):
     }
 
 
+def test_a_screen_that_goes_away_costs_no_report(tmp_path):
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+    with pytest.raises((BrokenPipeError, SystemExit)):
+        write_report(small_trial(), RUN, tmp_path, Console(file=Gone(), width=100))
+    assert (tmp_path / "report.html").exists()
+
+
 def test_the_terminal_keeps_to_a_hundred_columns_and_says_it_in_words(written):
     screen = written["screen"]
 
