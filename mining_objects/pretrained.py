@@ -29,6 +29,8 @@ A model of Augury. `card.json` says what it was trained on and holds its checksu
 
     augury models pull hf:OWNER/NAME --out weights/theirs
 """
+_MISFITS_TOLD: Final = 3
+"""So many tensors that do not fit are told of, the last ones; one sentence is enough to see what is wrong."""
 
 
 class PossibleConfig(Protocol):
@@ -78,11 +80,12 @@ class SharedNetwork(
         try:
             network.load_state_dict({name: torch.from_numpy(t.copy()) for name, t in checkpoint.tensors.items()})
         except (RuntimeError, TypeError) as mismatch:
+            told = "; ".join(line.strip() for line in str(mismatch).splitlines()[-_MISFITS_TOLD:])
             raise BrokenCheckpoint(
-                f"the weights do not fit the card's config: {mismatch}", path=str(folder)
+                f"the weights in {folder} do not fit their card's config: {told}", path=str(folder)
             ) from mismatch
         if not all(torch.isfinite(t).all() for t in network.state_dict().values()):
-            raise BrokenCheckpoint("the weights hold numbers that are not finite", path=str(folder))
+            raise BrokenCheckpoint(f"the weights in {folder} hold numbers that are not finite", path=str(folder))
         network.provenance = checkpoint.training
         return network
 

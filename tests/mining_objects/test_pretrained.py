@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
+from dataclasses import asdict, replace
 
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from mining_objects.checkpoints import Checkpoint, save_checkpoint  # noqa: E402
 from mining_objects.errors import BrokenCheckpoint, HubFault  # noqa: E402
 from mining_objects.models.lstm import INSTALLED_WEIGHTS, LstmConfig, LstmNetwork  # noqa: E402
 from tests.support.hub_stand_in import hub_stand_in  # noqa: E402
@@ -76,6 +78,17 @@ def test_a_damaged_file_is_refused(network, tmp_path):
 
     with pytest.raises(BrokenCheckpoint, match="damaged or exchanged"):
         LstmNetwork.from_pretrained(tmp_path)
+
+
+def test_weights_that_do_not_fit_their_config_are_told_in_one_line_with_their_folder(network, tmp_path):
+    tensors = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    save_checkpoint(tmp_path, Checkpoint("lstm", asdict(replace(network.config, hidden=5)), {}, tensors))
+
+    with pytest.raises(BrokenCheckpoint, match=r"do not fit their card's config: .*size mismatch") as told:
+        LstmNetwork.from_checkpoint(tmp_path)
+    assert str(tmp_path) in str(told.value)
+    assert "\n" not in str(told.value)
+    assert len(str(told.value)) < 700
 
 
 def test_nothing_is_fetched_when_only_local_files_may_be_used():
