@@ -365,6 +365,17 @@ def test_what_expired_is_let_go_and_sums_and_standing_edges_stay(on_store):
     on_store(check)
 
 
+def test_more_evidence_than_is_dropped_in_one_step_goes_at_once_all_the_same(on_store):
+    async def check(store: Store) -> None:
+        await keep(store, evidence=tuple(an_evidence(n, kept_until_ms=LATER + n % 2) for n in range(150)))
+
+        assert {"stream_evidence": 75} == dict(await store.prune_streams(now_ms=LATER, settled_before_ms=0))
+        left = [await store.stream_evidence(an_evidence(n, kept_until_ms=0).sha256) is not None for n in range(150)]
+        assert [False, True] * 75 == left
+
+    on_store(check)
+
+
 def test_evidence_is_found_by_the_digest_that_its_rows_name(on_store):
     async def check(store: Store) -> None:
         row = replace(an_evidence(7, kept_until_ms=LATER), sha256=digest_of("batch", 7, 1))

@@ -24,9 +24,9 @@ from protocol.params import MAIN
 from protocol.rules.ledger import Account
 from protocol.rules.points import POINTS, POINTS_RESERVE, points_account
 from protocol.rules.pot import settle
-from protocol.units import DAY_MS, MICRO, Micros
+from protocol.units import DAY_MS, MICRO, Micros, UnixMs
 from tests.support.rows import hotkey_of
-from tests.support.stream_rows import T0, a_settlement, booked
+from tests.support.stream_rows import T0, a_settlement, booked, name_of
 
 FAR_MS = T0 + 100 * DAY_MS
 OWNERS = 4
@@ -238,9 +238,11 @@ def test_the_file_stops_growing_when_as_much_is_folded_as_comes(tmp_path):
         with closing(sqlite3.connect(path)) as connection:
             return int(connection.execute("PRAGMA page_count").fetchone()[0])
 
+    one = a_settlement(1, 1, owners=tuple(range(8)))
+
     def of_day(day: int) -> list[SettlementRow]:
         return [
-            a_settlement(n, 1_000 * day + s, delay=delay, day=day, owners=tuple(range(8)))
+            replace(one, name=name_of(n), delay=delay, sequence=1_000 * day + s, at_ms=UnixMs(T0 + day * DAY_MS + s))
             for n in range(5)
             for delay in (70, 310)
             for s in range(120)
