@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from neurons.keystore import create_key_file, load_key_file
+from protocol.errors import PortTaken
 from protocol.keys import SigningKey
 
 SERIES: Final = "BTC-USD"
 OWN: Final = "own"
+PORTS: Final = range(20_000, 32_768)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +107,23 @@ def _key(folder: Path) -> SigningKey:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of the loopback interface that are free now; all are held open until the last is found."""
-    held = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
+    """Ports of the loopback interface that are free now; all are held open until the last is found.
+
+    They lie below those that systems give to whoever connects, or a call made meanwhile could take one before its node
+    begins, minutes later.
+    """
+    held: list[socket.socket] = []
     try:
-        for one in held:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in held]
+        for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+            one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            held.append(one)
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                held.pop().close()
+            if len(held) == count:
+                return [one.getsockname()[1] for one in held]
+        raise PortTaken(f"{count} free ports are wanted from {PORTS[0]} to {PORTS[-1]}, and there are {len(held)}")
     finally:
         for one in held:
             one.close()
