@@ -71,7 +71,7 @@ def test_a_folder_travels_bit_by_bit_through_the_hub(folder, tmp_path, standing_
     assert {"mine", "theirs"} == {path.name for path in tmp_path.iterdir()}
 
 
-@pytest.mark.parametrize("name", ["har", "stack", "lstm"])
+@pytest.mark.parametrize("name", ["har", "stack", "lstm", "tcn"])
 def test_installed_models_answer_with_the_same_bits_after_the_journey(name, tmp_path, standing_in):
     pytest.importorskip("torch")
     where = push(installed_weights(name), REPOSITORY, endpoint=standing_in.address, token="any")
