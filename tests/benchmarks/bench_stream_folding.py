@@ -24,6 +24,8 @@ from typing import Final
 from neurons.records import Change, MetaRow
 from neurons.store.sqlite import SqliteStore
 from neurons.stream_records import SettlementRow
+from neurons.validating.streams.rows import taken_back
+from protocol.params import MAIN
 from protocol.rules.pot import Settlement
 from protocol.rules.stream_names import DELAYS
 from protocol.units import DAY_MS, MINUTE_MS, Micros, Nano, UnixMs
@@ -100,6 +102,10 @@ async def watched(store: SqliteStore, before_ms: int, waits: Waits) -> float:
     return taken
 
 
+def resident_mb() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
 def sizes_of(path: Path) -> dict[str, int]:
     with closing(sqlite3.connect(path)) as bare:
         bare.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -161,6 +167,13 @@ async def fold_days(path: Path, streams: int, owners: int, minutes: int, days: i
             )
         print(f"meanwhile a change waited {told(waits.commits)}; the event loop was late by {told(waits.turns)}")
         assert {} == await store.wrong_balances()
+        started, held = time.perf_counter(), resident_mb()
+        kept = await taken_back(store, MAIN.streams)
+        taken, more = time.perf_counter() - started, resident_mb() - held
+        boards = len(kept.book.tallies.days)
+        print(
+            f"a start takes {days} days back into {boards} boards: {taken / days:.2f} s and {more / days:.1f} MB a day"
+        )
 
 
 async def fold_many(path: Path) -> None:

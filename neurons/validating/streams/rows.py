@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 
 from neurons.ports import StoreReader
 from neurons.stream_records import (
@@ -61,23 +63,30 @@ async def taken_back(store: StoreReader, limits: StreamLimits) -> Kept:
             restoring.value(value.name, value.incarnation, value.sequence, value.text, value.at_ms)
         for word in page.words:
             restoring.word(_said(word))
-    done = -1  # days
-    while of_day := await store.day_sums(after_day=done):
-        done = of_day[-1].day
-        for day in of_day:
-            restoring.day(
-                day.name,
-                day.delay,
-                sponsor=day.sponsor.hex(),
-                owner=day.owner.hex(),
-                day=day.day,
-                amount_micros=day.amount_micros,
-                moved_micros=day.moved_micros,
-            )
+    await _take_back_days(store, restoring)
     for (account, unit), amount in (await store.balances()).items():
         if unit == POINTS:
             restoring.balance(account, amount)
     return Kept(restoring.book(), nonces, successions)
+
+
+async def _take_back_days(store: StoreReader, restoring: Restoring) -> None:
+    """A day after the other: what is read at once does not grow with the years, and others have their turn."""
+    texts: dict[Hotkey, str] = {}
+    """Each owner's text once: boards keep it for every horizon and day."""
+    day = -1
+    while of_day := await store.day_sums(after_day=day):
+        day = of_day[-1].day
+        for (name, delay, sponsor), sums in groupby(of_day, key=attrgetter("name", "delay", "sponsor")):
+            rows = list(sums)
+            restoring.day(
+                name,
+                delay,
+                sponsor=texts.setdefault(sponsor, sponsor.hex()),
+                day=day,
+                earned=[(texts.setdefault(row.owner, row.owner.hex()), row.amount_micros) for row in rows],
+                moved_micros=sum(row.moved_micros for row in rows),
+            )
 
 
 def rows_of(effects: Effects, before: BookState, *, evidence: Digest) -> StreamChange:

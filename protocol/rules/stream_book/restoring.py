@@ -8,6 +8,8 @@ It decides alike on everything from then on. What is not taken back: the replies
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from protocol.params import StreamLimits
 from protocol.rules.ledger import Account
 from protocol.rules.quarantine import LIFE_MS
@@ -60,12 +62,10 @@ class Restoring:
             self._state.hear([said])
 
     def day(
-        self, name: str, delay: int, *, sponsor: str, owner: str, day: int, amount_micros: Micros, moved_micros: Micros
+        self, name: str, delay: int, *, sponsor: str, day: int, earned: Sequence[tuple[str, Micros]], moved_micros: int
     ) -> None:
-        """What one owner earned on one horizon in one day, and how much of it moved, without signs."""
-        self._state.tallies.take_back(
-            name, delay, sponsor=sponsor, owner=owner, day=day, amount_micros=amount_micros, moved_micros=moved_micros
-        )
+        """What each owner earned on one horizon in one day, and how much moved there, without signs."""
+        self._state.tallies.take_back(name, delay, sponsor=sponsor, day=day, earned=earned, moved_micros=moved_micros)
 
     def balance(self, account: Account, amount_micros: Micros) -> None:
         """What stands on an account in points."""

@@ -61,11 +61,11 @@ class Tallies:
         self.volumes[name] = self.volumes.get(name, 0) + volume_micros(settlement)
 
     def take_back(
-        self, stream: str, delay: int, *, sponsor: str, owner: str, day: int, amount_micros: int, moved_micros: int
+        self, stream: str, delay: int, *, sponsor: str, day: int, earned: Sequence[tuple[str, int]], moved_micros: int
     ) -> None:
-        """Adds what a store has kept of one owner's settlements of one horizon on one day."""
+        """Adds what a store has kept of one horizon's settlements on one day. earned: (owner, sum)."""
         boards = boards_of(stream, delay, sponsor=sponsor, at_ms=UnixMs(day * DAY_MS))
-        self._add(boards, day, [(owner, amount_micros)], horizon=(stream, delay))
+        self._add(boards, day, earned, horizon=(stream, delay))
         name = horizon_name(stream, delay)
         self.volumes[name] = self.volumes.get(name, 0) + moved_micros
 

@@ -97,17 +97,17 @@ def restored(live, history):
         for said in effects.said:
             restoring.word(said)
         for settled in effects.settled:
-            for owner, amount in zip(settled.settlement.owners, settled.settlement.amounts_micros, strict=True):
-                if amount:
-                    restoring.day(
-                        settled.name,
-                        settled.delay,
-                        sponsor=settled.sponsor,
-                        owner=owner,
-                        day=settled.at_ms // DAY_MS,
-                        amount_micros=amount,
-                        moved_micros=abs(amount),
-                    )
+            amounts = zip(settled.settlement.owners, settled.settlement.amounts_micros, strict=True)
+            earned = [(owner, amount) for owner, amount in amounts if amount]
+            if earned:
+                restoring.day(
+                    settled.name,
+                    settled.delay,
+                    sponsor=settled.sponsor,
+                    day=settled.at_ms // DAY_MS,
+                    earned=earned,
+                    moved_micros=sum(abs(amount) for _, amount in earned),
+                )
     for account, amount in live.state.tallies.balances.items():
         restoring.balance(account, amount)
     return restoring.book()
