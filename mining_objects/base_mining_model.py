@@ -193,24 +193,34 @@ class Forecaster(ABC):
         Here: simulated from the last close on and shifted, path by path. A model that knows the law of a return
         between two later closes says so itself.
         """
-        answers = self.simulate(windows, steps=max(leads) + steps, paths=paths, chances=chances)
+        reach = max(leads) + steps
+        answers = self.simulate(windows, steps=reach, paths=paths, chances=chances)
+        for answer, window in zip(answers, windows, strict=False):
+            self._check_shapes(answer, (reach,), (paths, reach), window.series)
         return [_from_anchor(answer, lead, steps) for answer, lead in zip(answers, leads, strict=False)]
 
     def _finished(self, forecast: Forecast, *, steps: int, paths: int, series: str) -> Forecast:
         """The forecast thinned and as float32, or BrokenModel: NaN and absurd numbers never leave the node."""
-        wanted = (self.oversample * paths, steps)
-        for what, values, shape in (("point", forecast.point, (steps,)), ("paths", forecast.paths, wanted)):
+        self._check_shapes(forecast, (steps,), (self.oversample * paths, steps), series)
+        for what, values in (("point", forecast.point), ("paths", forecast.paths)):
             fault = ""
-            if values.shape != shape:
-                fault = f"has shape {values.shape}, want {shape}"
-            elif not np.isfinite(values).all():
+            if not np.isfinite(values).all():
                 fault = f"holds {int((~np.isfinite(values)).sum())} numbers that are not finite"
             elif values.size and np.abs(values).max() > MAX_ABS_RETURN:
                 fault = f"reaches a log-return of {np.abs(values).max():.3g}, beyond {MAX_ABS_RETURN}"
             if fault:
-                raise BrokenModel(f"model {self.name!r}, {series}: {what} {fault}", model=self.name, series=series)
+                raise self._broken(f"{what} {fault}", series)
         thinned = thin_to_quantiles(forecast.paths.astype(np.float32), paths)
         return Forecast(point=forecast.point.astype(np.float32), paths=thinned)
+
+    def _check_shapes(self, forecast: Forecast, point: tuple[int], paths: tuple[int, int], series: str) -> None:
+        """Raises BrokenModel for answers that are too short, too long or of other dimensions."""
+        for what, values, shape in (("point", forecast.point, point), ("paths", forecast.paths, paths)):
+            if values.shape != shape:
+                raise self._broken(f"{what} has shape {values.shape}, want {shape}", series)
+
+    def _broken(self, fault: str, series: str) -> BrokenModel:
+        return BrokenModel(f"model {self.name!r}, {series}: {fault}", model=self.name, series=series)
 
 
 def thin_to_quantiles(drawn: NDArray[np.float32], paths: int) -> NDArray[np.float32]:
@@ -254,10 +264,8 @@ def _chance(seed: int, series: str) -> np.random.Generator:
 
 
 def _from_anchor(answer: Forecast, lead: int, steps: int) -> Forecast:
-    """Log-returns from the last close -> from the close `lead` steps later; refuses shapes too short to shift."""
+    """Log-returns from the last close -> from the close `lead` steps later."""
     point, paths = answer.point, answer.paths
-    if point.ndim != 1 or paths.ndim != 2:
-        return answer  # the shape check names it
     if lead == 0:
         return Forecast(point=point[:steps], paths=paths[:, :steps])
     return Forecast(

@@ -74,11 +74,14 @@ def test_too_short_a_window_is_named():
         (lambda f: Forecast(point=f.point[:-1], paths=f.paths), "has shape"),
         (lambda f: Forecast(point=f.point, paths=f.paths[1:]), "has shape"),
         (lambda f: Forecast(point=f.point, paths=f.paths[0]), "has shape"),
+        (lambda f: Forecast(point=np.append(f.point, 0.0), paths=f.paths), "has shape"),
+        (lambda f: Forecast(point=f.point, paths=np.hstack([f.paths, f.paths])), "has shape"),
     ],
 )
-def test_broken_output_never_leaves_and_the_model_is_named(spoil, reason):
+@pytest.mark.parametrize("lead", [0, 1])
+def test_broken_output_never_leaves_and_the_model_is_named(spoil, reason, lead):
     with pytest.raises(BrokenModel, match=f"'counting'.*{reason}") as caught:
-        Counting(spoil).forecast([walk_window(60)], steps=4, paths=2, seed=1)
+        Counting(spoil).forecast([walk_window(60)], steps=4, paths=2, seed=1, lead=lead)
 
     assert "counting" == caught.value.fields["model"]
 
