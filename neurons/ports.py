@@ -310,6 +310,12 @@ class StoreReader(Protocol):
         first (then by name, delay and sponsor)."""
         ...
 
+    async def settled_of(
+        self, owner: Hotkey, *, before_ms: int | None = None, limit: int = 100
+    ) -> tuple[Sequence[SettlementRow], Sequence[DaySumRow]]:
+        """`settlements` and `folded_days` of an owner at one instant: nothing is in both, or in neither."""
+        ...
+
     async def notices(self, hotkey: Hotkey, kind: NoticeKind, *, limit: int = 100) -> Sequence[NoticeRow]:
         """A key's log, newest first (then by operation and fields)."""
         ...

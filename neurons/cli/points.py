@@ -11,7 +11,14 @@ from neurons.cli.tables import AsJson, Full, console, show_json, table
 from neurons.cli.where import Asking, with_options
 
 if TYPE_CHECKING:
-    from protocol.messages import BalanceAnswer, BoardLine, PerformanceLine, TransactionDay, TransactionLine
+    from protocol.messages import (
+        BalanceAnswer,
+        BoardLine,
+        PerformanceLine,
+        TransactionDay,
+        TransactionLine,
+        TransactionsAnswer,
+    )
     from protocol.units import Hotkey
 
 Owner = Annotated[
@@ -118,13 +125,11 @@ def transactions(
 
     before_ms = 0 if before is None else read_instant(before, setting="before")
 
-    async def ask(reader: StreamReader) -> tuple[tuple[TransactionLine, ...], tuple[TransactionDay, ...]]:
-        whose = await find_owner(reader, owner)
-        lines = await reader.transactions(whose, before_ms=before_ms, limit=limit)
-        days = await reader.transaction_days(whose, before_ms=before_ms, limit=limit)
-        return lines, days[: limit - len(lines)]
+    async def ask(reader: StreamReader) -> TransactionsAnswer:
+        return await reader.settled(await find_owner(reader, owner), before_ms=before_ms, limit=limit)
 
-    lines, days = look(asking, ask)
+    told = look(asking, ask)
+    lines, days = told.transactions, told.days[: limit - len(told.transactions)]
     if as_json:
         show_json((*lines, *days))
         return

@@ -53,7 +53,6 @@ from protocol.messages import (
     SubscriptionsQuestion,
     TakingPartAnswer,
     TakingPartQuestion,
-    TransactionDay,
     TransactionLine,
     TransactionsAnswer,
     TransactionsQuestion,
@@ -187,18 +186,14 @@ class StreamReader(Reader):
         self, owner: Hotkey | None = None, *, before_ms: int = 0, limit: int = 50
     ) -> tuple[TransactionLine, ...]:
         """A key's settlements that are kept one by one, newest first. before_ms: only earlier ones; 0 for all."""
-        return (await self._settled(owner, before_ms, limit)).transactions
+        return (await self.settled(owner, before_ms=before_ms, limit=limit)).transactions
 
-    async def transaction_days(
-        self, owner: Hotkey | None = None, *, before_ms: int = 0, limit: int = 50
-    ) -> tuple[TransactionDay, ...]:
-        """A key's older settlements as sums of a day and a horizon, newest first. before_ms: of days begun earlier.
+    async def settled(self, owner: Hotkey | None = None, *, before_ms: int = 0, limit: int = 50) -> TransactionsAnswer:
+        """A key's `transactions`, and its older ones as sums of a day and a horizon, at most `limit` of either.
 
-        With `transactions` it is everything that settlements moved for the key, each of them once.
+        Together they are everything that settlements moved for the key, each of them once. before_ms: of earlier
+        instants, and of days that began earlier.
         """
-        return (await self._settled(owner, before_ms, limit)).days
-
-    async def _settled(self, owner: Hotkey | None, before_ms: int, limit: int) -> TransactionsAnswer:
         return await self._told(TransactionsQuestion(self._or_own(owner), before_ms, limit), TransactionsAnswer)
 
     async def performance(self, owner: Hotkey | None = None) -> tuple[PerformanceLine, ...]:

@@ -128,7 +128,7 @@ class SyncStreamReader(_Face):
     board = waiting(StreamReader.board)
     balance = waiting(StreamReader.balance)
     transactions = waiting(StreamReader.transactions)
-    transaction_days = waiting(StreamReader.transaction_days)
+    settled = waiting(StreamReader.settled)
     performance = waiting(StreamReader.performance)
     confirms = waiting(StreamReader.confirms)
     errors = waiting(StreamReader.errors)

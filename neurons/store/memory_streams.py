@@ -165,6 +165,12 @@ class MemoryStreams:
         ]
         return sorted(found, key=lambda row: (-row.at_ms, row.name, row.delay, -row.sequence))[:limit]
 
+    async def settled_of(
+        self, owner: Hotkey, *, before_ms: int | None = None, limit: int = 100
+    ) -> tuple[Sequence[SettlementRow], Sequence[DaySumRow]]:
+        rows = await self.settlements(owner=owner, before_ms=before_ms, limit=limit)
+        return rows, await self.folded_days(owner, before_ms=before_ms, limit=limit)
+
     async def notices(self, hotkey: Hotkey, kind: NoticeKind, *, limit: int = 100) -> Sequence[NoticeRow]:
         found = [
             row for row in self._of_streams["notices"].values() if row.hotkey == hotkey and row.notice.kind is kind

@@ -7,7 +7,8 @@ import struct
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, Executable, Select, and_, func, literal_column, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from neurons.store import schema_streams as schema
 from neurons.store.asking import Asking
@@ -259,6 +260,14 @@ class StreamReading(Asking):
             for row in rows
         ]
 
+    async def settled_of(
+        self, owner: Hotkey, *, before_ms: int | None = None, limit: int = 100
+    ) -> tuple[Sequence[SettlementRow], Sequence[DaySumRow]]:
+        async with self._at_one_instant() as connection:
+            reading = _StreamsAtOneInstant(connection)
+            rows = await reading.settlements(owner=owner, before_ms=before_ms, limit=limit)
+            return rows, await reading.folded_days(owner, before_ms=before_ms, limit=limit)
+
     async def notices(self, hotkey: Hotkey, kind: NoticeKind, *, limit: int = 100) -> Sequence[NoticeRow]:
         table = schema.notices
         query = (
@@ -282,6 +291,17 @@ class StreamReading(Asking):
         )
         found = await self._rows(query)
         return EvidenceRow(*found[0]) if found else None
+
+
+class _StreamsAtOneInstant(StreamReading):
+    """The same questions over one connection."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def _rows(self, statement: Executable, **values: object) -> Sequence[Any]:
+        found: Sequence[Any] = (await self._connection.execute(statement, values)).all()
+        return found
 
 
 def _has_moved(packed: bytes, owner: int) -> bool:

@@ -113,9 +113,9 @@ PAGES: Final[Mapping[str, Page]] = {
 
 
 async def _transactions(visitor: Visitor, limit: int) -> Json:
-    lines = await visitor.writer.transactions(limit=limit)
-    days = await visitor.writer.transaction_days(limit=limit)
-    return shapes.transactions(lines, days[: limit - len(lines)], visitor.entry.code)
+    told = await visitor.writer.settled(limit=limit)
+    days = told.days[: limit - len(told.transactions)]
+    return shapes.transactions(told.transactions, days, visitor.entry.code)
 
 
 async def _scenarios(parts: GatewayParts, asked: Asked, *, judged: bool) -> Json:

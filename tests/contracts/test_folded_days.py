@@ -106,6 +106,7 @@ def test_an_owner_is_told_what_is_kept_and_of_the_rest_sums_and_numbers_by_day(o
 
         told = await store.settlements(owner=owner)
         days = await store.folded_days(owner)
+        assert (told, days) == await store.settled_of(owner)
         amounts = [amount_of(row, owner.hex()) for row in told]
         assert [row for row in sorted(kept, key=lambda one: -one.at_ms) if amount_of(row, owner.hex())] == list(told)
         balance = (await store.balances())[points_account(owner.hex()), POINTS]

@@ -39,13 +39,15 @@ class Told:
 
 
 async def look(one: StreamWriter) -> Told:
+    settled = await one.settled(limit=1_000)
+    assert settled.transactions == await one.transactions(limit=1_000)
     return Told(
         (await one.balance()).balance_micros,
         await one.performance(),
         await one.board(),
         await one.volumes(),
-        await one.transactions(limit=1_000),
-        await one.transaction_days(limit=1_000),
+        settled.transactions,
+        settled.days,
     )
 
 

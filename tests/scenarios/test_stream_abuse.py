@@ -89,12 +89,12 @@ class SlowSettlements(FailingStore):
         super().__init__(inner)
         self.world, self.under_way, self.most = world, 0, 0
 
-    async def settlements(self, **asked: object) -> tuple[()]:
+    async def settled_of(self, *asked: object, **how: object) -> tuple[tuple[()], tuple[()]]:
         self.under_way += 1
         self.most = max(self.most, self.under_way)
         await wait(self.world, 1)
         self.under_way -= 1
-        return ()
+        return (), ()
 
 
 def test_searches_for_a_keys_settlements_wait_for_each_other_and_nobody_waits_for_them(monkeypatch) -> None:

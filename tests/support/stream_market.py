@@ -88,16 +88,12 @@ class StreamMarket:
         for queue in self.watchers:
             queue.put_nowait(ENDED)
 
-    async def settlements(
-        self, *, name: str = "", owner: Hotkey | None = None, before_ms: int | None = None, limit: int = 100
-    ) -> list[SettlementRow]:
-        """As a store tells them."""
-        found = [row for row in reversed(self.settled) if owner is None or owner.hex() in row.settlement.owners]
-        return found[:limit]
-
-    async def folded_days(self, owner: Hotkey, *, before_ms: int | None = None, limit: int = 100) -> list[DaySumRow]:
-        """Nothing is let go here."""
-        return []
+    async def settled_of(
+        self, owner: Hotkey, *, before_ms: int | None = None, limit: int = 100
+    ) -> tuple[list[SettlementRow], list[DaySumRow]]:
+        """As a store tells them; nothing is let go here."""
+        found = [row for row in reversed(self.settled) if owner.hex() in row.settlement.owners]
+        return found[:limit], []
 
 
 class MarketWriter(StreamWriter):

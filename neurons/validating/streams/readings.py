@@ -137,8 +137,7 @@ class StreamReadings:
         owner, before_ms = self.keeper.owner_of(asked.owner), asked.before_ms or None
         with self.searches:
             async with self.one_search:
-                rows = await self.store.settlements(owner=owner, before_ms=before_ms, limit=asked.limit)
-                days = await self.store.folded_days(owner, before_ms=before_ms, limit=asked.limit)
+                rows, days = await self.store.settled_of(owner, before_ms=before_ms, limit=asked.limit)
         lines = [
             m.TransactionLine(
                 settlement_time_ms=one.settlement_time_ms,

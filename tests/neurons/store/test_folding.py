@@ -276,3 +276,25 @@ def test_reserve_and_subsidy_are_folded_like_any_account():
         await check_same(store, whole)
 
     asyncio.run(run())
+
+
+def test_whoever_asks_while_it_is_folded_is_told_each_settlement_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(folding, "BYTES_A_JOB", 1)
+    rows = [a_settlement(n, s, delay=delay) for n in range(4) for delay in (70, 310) for s in range(20)]
+    owner = hotkey_of(1)
+
+    async def run() -> set[int]:
+        seen = set()
+        async with await SqliteStore.open(tmp_path / "node.db") as store:
+            await store.apply(booked(*rows))
+            balance = (await store.balances())[points_account(owner.hex()), POINTS]
+            pruning = asyncio.create_task(store.prune_streams(now_ms=T0, settled_before_ms=FAR_MS))
+            while not pruning.done():
+                kept, days = await store.settled_of(owner, limit=1_000)
+                told = sum(amount_of(row, owner.hex()) for row in kept) + sum(day.folded_micros for day in days)
+                assert balance == told
+                seen.add(len(kept))
+            await pruning
+        return seen
+
+    assert len(asyncio.run(run())) > 5
