@@ -257,8 +257,9 @@ def in_order_of_conversion(series: tuple[SeriesSettings, ...]) -> list[SeriesSet
 class SignerSettings(Section):
     """What every process that signs has in common."""
 
-    params: Literal["main", "demo"] = Field(
-        default="main", description="The network's rules. demo: wide windows, for fast clocks."
+    params: Literal["main", "day", "demo"] = Field(
+        default="main",
+        description="The network's rules. day: ensembles a day ahead. demo: wide windows, for fast clocks.",
     )
     data_dir: FilePath = Field(description="The folder of the process's key and of everything else that it keeps.")
     key_file: FilePath | None = Field(

@@ -12,9 +12,9 @@ from neurons.config import passphrase_from_environment
 from neurons.keystore import is_encrypted, load_key_file, read_passphrase
 from neurons.settings import SignerSettings
 from protocol.keys import SigningKey
-from protocol.params import DEMO, MAIN, NetworkParams
+from protocol.params import DAY, DEMO, MAIN, NetworkParams
 
-PRESETS: Final[Mapping[str, NetworkParams]] = {"main": MAIN, "demo": DEMO}
+PRESETS: Final[Mapping[str, NetworkParams]] = {"main": MAIN, "day": DAY, "demo": DEMO}
 
 
 def clock_of(settings: SignerSettings) -> ScaledClock:

@@ -333,3 +333,12 @@ DEMO: Final = replace(
 )
 """For a clock that runs 600 times too fast: windows of at least a second of wall time, a short dispute window,
 a bootstrap share, and memorable names that are found at once. Everything else is MAIN."""
+
+DAY: Final = replace(
+    MAIN,
+    network="augury-day",
+    challenges=(replace(PATHS, pool_share_ppm=1_000_000),),
+    time=replace(MAIN.time, steps=289),
+    skill=replace(MAIN.skill, block_steps=289),
+)
+"""Ensembles alone, a day ahead and one step more, in a network of their own; a block is as long as an answer."""

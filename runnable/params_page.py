@@ -9,16 +9,22 @@ from inspect import getsource
 from typing import Any
 
 import protocol.params
-from protocol.params import DEMO, MAIN
+from protocol.params import DAY, DEMO, MAIN
 
 INTRODUCTION = """# Parameters
 
 Written by `make docs` from `protocol/params.py`; change the sentences there. [rules.md](rules.md) says what they do.
 
 `main` is what a node runs under unless told otherwise; `demo` (`--params demo`) is for clocks that run too fast: wide
-windows, a short dispute window, short epochs and a bootstrap share. Nodes compare digests in every envelope: one that
-runs under other figures is refused with `upgrade-needed`.
+windows, a short dispute window, short epochs and a bootstrap share. `day` (`--params day`) asks for ensembles of a day,
+289 steps, in a network of its own. Nodes compare digests in every envelope: one that runs under other figures is
+refused with `upgrade-needed`.
 """
+
+
+COLUMNS = {"main": MAIN, "day": DAY, "demo": DEMO}
+NOTHING = "–"
+"""Of a challenge that these rules do not have."""
 
 
 def meanings() -> dict[tuple[str, str], str]:
@@ -36,25 +42,27 @@ def meanings() -> dict[tuple[str, str], str]:
     return found
 
 
-def rows() -> Iterator[tuple[str, str, str, str]]:
-    """(name, main, demo, meaning) of every figure, sections in the order of NetworkParams."""
+def rows() -> Iterator[tuple[str, list[str], str]]:
+    """(name, values by column, meaning) of every figure, sections in the order of NetworkParams."""
     told = meanings()
     for section in fields(MAIN):
-        main, demo = getattr(MAIN, section.name), getattr(DEMO, section.name)
+        values = [getattr(params, section.name) for params in COLUMNS.values()]
         if section.name == "challenges":
-            for one, other in zip(main, demo, strict=True):
-                yield from _section(one.name, one, other, told)
-        elif is_dataclass(main):
-            yield from _section(section.name, main, demo, told)
+            for one in MAIN.challenges:
+                same = [next((other for other in known if other.name == one.name), None) for known in values]
+                yield from _section(one.name, same, told)
+        elif is_dataclass(values[0]):
+            yield from _section(section.name, values, told)
         else:
-            yield section.name, _text(main), _text(demo), told[type(MAIN).__name__, section.name]
+            yield section.name, [_text(value) for value in values], told[type(MAIN).__name__, section.name]
 
 
-def _section(name: str, main: Any, demo: Any, told: dict[tuple[str, str], str]) -> Iterator[tuple[str, str, str, str]]:
+def _section(name: str, sections: list[Any], told: dict[tuple[str, str], str]) -> Iterator[tuple[str, list[str], str]]:
+    main = sections[0]
     for field in fields(main):
         if field.name != "name":
-            values = _text(getattr(main, field.name)), _text(getattr(demo, field.name))
-            yield f"{name}.{field.name}", *values, told[type(main).__name__, field.name]
+            values = [NOTHING if one is None else _text(getattr(one, field.name)) for one in sections]
+            yield f"{name}.{field.name}", values, told[type(main).__name__, field.name]
 
 
 def _text(value: Any) -> str:
@@ -63,12 +71,12 @@ def _text(value: Any) -> str:
 
 def render() -> str:
     """The whole page."""
-    digests = f"Digests: main `{MAIN.digest.hex()}`, demo `{DEMO.digest.hex()}`.\n"
+    digests = "Digests: " + ", ".join(f"{name} `{one.digest.hex()}`" for name, one in COLUMNS.items()) + ".\n"
     units = "Units end the names: ms milliseconds, ppm millionths, nano 10⁻⁹, micros 10⁻⁶ aug, bp 10⁻⁴.\n"
-    lines = ["| figure | main | demo | meaning |", "| --- | ---: | ---: | --- |"]
-    for name, main, demo, meaning in rows():
-        differs = f"**{demo}**" if demo != main else demo
-        lines.append(f"| `{name}` | {main} | {differs} | {meaning} |")
+    lines = [f"| figure | {' | '.join(COLUMNS)} | meaning |", f"| --- |{' ---: |' * len(COLUMNS)} --- |"]
+    for name, (main, *others), meaning in rows():
+        shown = [main, *(f"**{other}**" if other != main else other for other in others)]
+        lines.append(f"| `{name}` | {' | '.join(shown)} | {meaning} |")
     return "\n".join([INTRODUCTION, digests, units, *lines, ""])
 
 

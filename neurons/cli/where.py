@@ -44,7 +44,7 @@ class Asking:
     allow_unencrypted_key: Annotated[
         bool, _option("--allow-unencrypted-key", None, "Take a key file that is not encrypted.")
     ] = False
-    params: Annotated[str | None, _option("--params", "main|demo", "The network's rules.")] = None
+    params: Annotated[str | None, _option("--params", "main|day|demo", "The network's rules.")] = None
     config: Annotated[
         Path | None, _option("--config", "FILE", "A miner's TOML file: key, validators, params, clock.")
     ] = None

@@ -53,6 +53,13 @@ def test_make_help_lists_every_target():
     assert shown == subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
+def test_the_index_of_decisions_names_each_of_them_once_and_in_order():
+    folder = ROOT / "docs" / "decisions"
+    named = re.findall(r"^\| \[\d{4}\]\(([^)]+)\) \|", (folder / "README.md").read_text(encoding="utf-8"), re.M)
+
+    assert sorted(path.name for path in folder.glob("[0-9]*.md")) == named
+
+
 def test_every_script_that_is_named_exists():
     named = in_documents(r"python3? ((?:runnable|neurons|tests)/[\w/]+\.py)")
     assert [] == [(where, script) for where, script in named if not (ROOT / script).exists()]

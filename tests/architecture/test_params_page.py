@@ -12,7 +12,7 @@ def test_the_params_page_is_what_the_params_say():
 
 
 def test_every_figure_is_on_the_page_with_its_meaning():
-    told = {name: meaning for name, _, _, meaning in rows()}
+    told = {name: meaning for name, _, meaning in rows()}
     assert "closes.paths.asked_paths" in told
     assert len(MAIN.challenges) * 5 == sum(name.startswith("closes.") for name in told)
     assert [] == [name for name, meaning in told.items() if not meaning]

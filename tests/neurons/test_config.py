@@ -82,7 +82,7 @@ def test_a_list_is_a_table_in_the_file_and_json_elsewhere(toml):
         ("port = 1", "augury.toml: port is no setting; did you mean listen.port?"),
         ("[listen]\nport = 'http'", "augury.toml: listen.port = 'http': input should be a valid integer"),
         ("[listen]\nport = 70000", "augury.toml: listen.port = 70000: input should be less than or equal to 65535"),
-        ("params = 'mian'", "augury.toml: params = 'mian': input should be 'main' or 'demo'"),
+        ("params = 'mian'", "augury.toml: params = 'mian': input should be 'main', 'day' or 'demo'"),
         ("listen = 3", "augury.toml: listen = 3: input should be a valid dictionary"),
         ("admit = open", "augury.toml: is no TOML: Invalid value (at line 1, column 9)"),
         ("[clock]\nscale = 600", "clock: a scale other than 1 needs sim_origin_ms and wall_origin_ms"),
