@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
-
-import pytest
 
 from neurons.ports import Store
 from neurons.store.memory import MemoryStore
-from neurons.store.sqlite import SqliteStore
 from neurons.stream_records import DaySumRow
 from protocol.rules.ledger import Account, Transaction
 from protocol.rules.points import POINTS, SETTLED_DAY, SETTLEMENT, points_account
@@ -20,20 +14,7 @@ from protocol.units import DAY_MS, Micros
 from tests.support.rows import a_transaction, hotkey_of
 from tests.support.stream_rows import T0, a_settlement, booked, name_of
 
-Check = Callable[[Store], Awaitable[None]]
 LATER = 10 * DAY_MS + T0
-
-
-@pytest.fixture(params=["sqlite", "memory"])
-def on_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Check], None]:
-    """Runs a check on a fresh store, and closes it."""
-
-    async def run(check: Check) -> None:
-        store = await SqliteStore.open(tmp_path / "node.db") if request.param == "sqlite" else MemoryStore()
-        async with store:
-            await check(store)
-
-    return lambda check: asyncio.run(run(check))
 
 
 async def transactions(store: Store, kind: str) -> dict[str, Transaction]:

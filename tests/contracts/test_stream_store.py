@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from neurons.ports import Store
 from neurons.records import Change, MetaRow
 from neurons.store.errors import RowRefused
-from neurons.store.memory import MemoryStore
-from neurons.store.sqlite import SqliteStore
 from neurons.stream_records import DaySumRow, NameRow, StreamChange
 from protocol.rules.points import POINTS, points_account, settlement_transaction
 from protocol.rules.quarantine import LIFE_MS
@@ -36,20 +31,7 @@ from tests.support.stream_rows import (
     name_of,
 )
 
-Check = Callable[[Store], Awaitable[None]]
 LATER = UnixMs(T0 + 2 * HOUR_MS)
-
-
-@pytest.fixture(params=["sqlite", "memory"])
-def on_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Check], None]:
-    """Runs a check on a fresh store, and closes it."""
-
-    async def run(check: Check) -> None:
-        store = await SqliteStore.open(tmp_path / "node.db") if request.param == "sqlite" else MemoryStore()
-        async with store:
-            await check(store)
-
-    return lambda check: asyncio.run(run(check))
 
 
 async def keep(store: Store, **rows: tuple[object, ...]) -> None:
