@@ -37,7 +37,7 @@ def in_processes(
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(begin, shared))
     try:
         with _ctrl_c_waits():
-            futures = [pool.submit(work, job) for job in jobs]
+            futures = [pool.submit(_at_work, work, job) for job in jobs]
         for future in futures:
             yield future.result()
     finally:
@@ -63,6 +63,19 @@ def _begin(begin: Callable[[SharedT], None], shared: SharedT) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
     begin(shared)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _at_work(work: Callable[[JobT], ResultT], job: JobT) -> ResultT:
+    """Ctrl-C ends the work at once and without a word, but no process that hands over a result.
+
+    Of a result that breaks off the parent would wait for the rest, for ever.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        return work(job)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _end_with_parent() -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures.process import BrokenProcessPool
 
 import psutil
 import pytest
@@ -34,6 +35,30 @@ def test_results_come_in_the_order_of_the_jobs(count):
 def test_a_job_that_fails_ends_the_work_with_its_own_error():
     with pytest.raises(ValueError, match="unlucky"):
         list(in_processes(2, _work, range(12, 40), begin=_begin, shared=7))
+
+
+class _InterruptedOnTheWay:
+    """A result during whose journey Ctrl-C reaches its process."""
+
+    def __reduce__(self) -> tuple[type[int], tuple[int]]:
+        os.kill(os.getpid(), signal.SIGINT)
+        return int, (7,)
+
+
+def _interrupted_on_the_way(job: int) -> _InterruptedOnTheWay:
+    return _InterruptedOnTheWay()
+
+
+def _interrupted_at_work(job: int) -> int:
+    os.kill(os.getpid(), signal.SIGINT)
+    return job
+
+
+@pytest.mark.processes
+def test_ctrl_c_ends_a_process_at_work_and_none_that_hands_over_a_result():
+    assert [7, 7] == list(in_processes(2, _interrupted_on_the_way, range(2), begin=_begin, shared=7))
+    with pytest.raises(BrokenProcessPool):
+        list(in_processes(2, _interrupted_at_work, range(2), begin=_begin, shared=7))
 
 
 def _say_who_and_stay(job: int) -> int:
