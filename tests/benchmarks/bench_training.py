@@ -122,10 +122,13 @@ def _plain_step(shown: int) -> Callable[[], None]:
     return step
 
 
-def our_step(precision: str, threads: int, names: tuple[str, ...]) -> Callable[[], bool]:
+def our_step(
+    precision: str, threads: int, names: tuple[str, ...], *, device: str = "cpu", size: int = BATCH
+) -> Callable[[], bool]:
+    """size: windows a batch."""
     config = LstmConfig(lookback=WINDOW, hidden=UNITS, layers=1, features=names)
-    settings = TrainingSettings(batch=BATCH, device="cpu", precision=precision, threads=threads)
-    chance, count = np.random.default_rng(1), 64 * BATCH
+    settings = TrainingSettings(batch=size, device=device, precision=precision, threads=threads)
+    chance, count = np.random.default_rng(1), 64 * size
     rows = chance.standard_normal((count + WINDOW, len(names))).astype(np.float32)
     outcomes = (1e-3 * chance.standard_normal((count, len(config.anchors)))).astype(np.float32)
     scale = np.full(count, 1e-3, np.float32)
@@ -135,7 +138,7 @@ def our_step(precision: str, threads: int, names: tuple[str, ...]) -> Callable[[
 
     def step() -> bool:
         batch = training.progress.step % 64
-        return training.take_step(order[batch * BATCH : (batch + 1) * BATCH], 0, batch)
+        return training.take_step(order[batch * size : (batch + 1) * size], 0, batch)
 
     return step
 
