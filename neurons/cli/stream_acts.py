@@ -112,7 +112,7 @@ def subscriptions(asking: Asking, name: NameOfStream, as_json: AsJson = False) -
     if as_json:
         show_json(told)
         return
-    typer.echo(f"{full_name(name)} subscribes to  {', '.join(told.sources) or 'nothing'}")
+    typer.echo(f"subscribes to     {', '.join(told.sources) or 'nothing'}")
     typer.echo(f"subscribed to by  {', '.join(told.subscribers) or 'nobody'}")
 
 

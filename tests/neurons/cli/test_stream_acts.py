@@ -39,8 +39,8 @@ def test_a_stream_subscribes_and_reads_what_it_was_sent(town, tmp_path):
         await ask("ann", "publish", "other", "1.5")
         said = printed(await ask("ann", "stream", "subscribe", "other", "cop"))
         assert said.endswith("  other.json: subscribes to cop.json\n")
-        assert "other.json subscribes to  cop.json" in printed(await ask("far", "stream", "subscriptions", "other"))
-        assert "subscribed to by  other.json" in printed(await ask("far", "stream", "subscriptions", "cop"))
+        assert "subscribes to     cop.json\n" in printed(await ask("far", "stream", "subscriptions", "other"))
+        assert "subscribed to by  other.json\n" in printed(await ask("far", "stream", "subscriptions", "cop"))
         assert "nothing was sent to other.json yet\n" == printed(await ask("ann", "stream", "mailbox", "other"))
         [validator] = read_validators_file(tmp_path / "validators.txt")
         async with StreamWriter(validator, signing_key("ann"), params=PARAMS, clock=node.keeper.clock) as ann:
