@@ -148,10 +148,10 @@ def test_a_reader_that_does_not_keep_up_is_dropped(monkeypatch):
         async with session.ws_connect(server.url + TOPIC) as socket:
             await kline(socket)
             clock.move_to(NOW_MS + 50 * STEP_MS)
-            await until(lambda: server.streams == 0)
-            messages = [message async for message in socket]
+            messages = [message async for message in socket]  # at once: a goodbye is waited for no longer than 0.3 s
             assert len(messages) <= 5
             assert 1001 == socket.close_code
+        await until(lambda: server.streams == 0)
 
     streamed(check)
 
